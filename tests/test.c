@@ -101,8 +101,8 @@ int main(int argc, char **argv)
 		else
 			why = run_forked(t);
 		failed += why != NULL;
-		printf("%s %d - %s%s%s\n", why ? "not ok" : "ok", count, t->name,
-		       why ? " # " : "", why ? why : "");
+		printf("%s %d - %s%s%s\n", why ? "not ok" : "ok", count, t->name, why ? " # " : "",
+		       why ? why : "");
 		if (why)
 			printf("# again: %s --seed 0x%" PRIx64 " %s\n", argv[0], seed, t->name);
 	}

@@ -54,11 +54,10 @@ void test_check_str(const char *file, int line, const char *text, const char *a,
 
 #define CHECK(cond) ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, "%s", #cond))
 /* Integers of any type; shown in decimal. Values above INT64_MAX compare by their bits. */
-#define CHECK_EQ(a, b) \
-	test_check_eq(__FILE__, __LINE__, #a " == " #b, (intmax_t)(a), (intmax_t)(b))
+#define CHECK_EQ(a, b) test_check_eq(__FILE__, __LINE__, #a " == " #b, (intmax_t)(a), (intmax_t)(b))
 /* `n` bytes; shows the first difference in hex. */
 #define CHECK_MEM(a, b, n) test_check_mem(__FILE__, __LINE__, #a " == " #b, (a), (b), (n))
-#define CHECK_STR(a, b) test_check_str(__FILE__, __LINE__, #a " == " #b, (a), (b))
+#define CHECK_STR(a, b)    test_check_str(__FILE__, __LINE__, #a " == " #b, (a), (b))
 /* An enum kith_status that must be 0. */
 #define CHECK_OK(expr) test_check_eq(__FILE__, __LINE__, #expr " is ok", (intmax_t)(expr), 0)
 
