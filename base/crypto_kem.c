@@ -5,8 +5,6 @@
 #include "base/kem768.h"
 
 #ifdef KITH_HAVE_SODIUM_MLKEM
-#include "base/panic.h"
-
 #include <sodium.h>
 
 void kith_kem_keygen(uint8_t ek[static KITH_KEM_EK], uint8_t dk[static KITH_KEM_DK],

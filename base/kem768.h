@@ -27,17 +27,17 @@ void kith_kem_keygen(uint8_t ek[static KITH_KEM_EK], uint8_t dk[static KITH_KEM_
 		     const uint8_t seed[static KITH_KEM_KEYGEN_SEED]);
 
 /* True when every coefficient of a received ek is below q. Source: FIPS 203 7.2, modulus check. */
-bool kith_kem_ek_valid(const uint8_t ek[static KITH_KEM_EK]);
+bool kith_kem_ek_valid(const uint8_t ek[static KITH_KEM_EK]) KITH_MUST_USE;
 
 /* True when a stored dk carries the hash of its own ek. Source: FIPS 203 7.3, hash check. */
-bool kith_kem_dk_valid(const uint8_t dk[static KITH_KEM_DK]);
+bool kith_kem_dk_valid(const uint8_t dk[static KITH_KEM_DK]) KITH_MUST_USE;
 
 /* Make a shared secret and its ciphertext for ek from 32 fresh random bytes m, which no other call
  * may see again. Errors: KITH_E_MALFORMED when ek fails the modulus check; ct and ss are untouched.
  * Source: FIPS 203 algorithms 17 and 20. */
-KITH_MUST_USE int kith_kem_encap(uint8_t ct[static KITH_KEM_CT], uint8_t ss[static KITH_KEM_SS],
-				 const uint8_t ek[static KITH_KEM_EK],
-				 const uint8_t m[static KITH_KEM_ENCAP_SEED]);
+int kith_kem_encap(uint8_t ct[static KITH_KEM_CT], uint8_t ss[static KITH_KEM_SS],
+		   const uint8_t ek[static KITH_KEM_EK],
+		   const uint8_t m[static KITH_KEM_ENCAP_SEED]) KITH_MUST_USE;
 
 /* Recover the shared secret. Never fails: for a ct that was not made for dk, ss is a secret value
  * that nobody else has (implicit rejection), in the same time. Load dk only after
@@ -50,10 +50,9 @@ void kith_kem768_keygen(uint8_t ek[static KITH_KEM_EK], uint8_t dk[static KITH_K
 			const uint8_t seed[static KITH_KEM_KEYGEN_SEED]);
 
 /* Our own implementation, as kith_kem_encap. */
-KITH_MUST_USE int kith_kem768_encap(uint8_t ct[static KITH_KEM_CT],
-				    uint8_t ss[static KITH_KEM_SS],
-				    const uint8_t ek[static KITH_KEM_EK],
-				    const uint8_t m[static KITH_KEM_ENCAP_SEED]);
+int kith_kem768_encap(uint8_t ct[static KITH_KEM_CT], uint8_t ss[static KITH_KEM_SS],
+		      const uint8_t ek[static KITH_KEM_EK],
+		      const uint8_t m[static KITH_KEM_ENCAP_SEED]) KITH_MUST_USE;
 
 /* Our own implementation, as kith_kem_decap. */
 void kith_kem768_decap(uint8_t ss[static KITH_KEM_SS], const uint8_t ct[static KITH_KEM_CT],
