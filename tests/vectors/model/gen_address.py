@@ -18,8 +18,8 @@ def make():
     ika, ikb = ed_public(fix('ik.a')), ed_public(fix('ik.b'))
     h, digits = k1.safety_number(ika, ikb)
     assert (h, digits) == k1.safety_number(ikb, ika)
-    o.rec('safety number').put(ik_a=ika, ik_b=ikb, h0=k1.H64('verify', min(ika, ikb) + max(ika, ikb)),
-                               h4096=h, digits=digits)
+    h0 = k1.H64('verify', min(ika, ikb) + max(ika, ikb))
+    o.rec('safety number').put(ik_a=ika, ik_b=ikb, h0=h0, h4096=h, digits=digits)
     c = {'id': fix('dev.a', 4), 'DK': ed_public(fix('dk.a')), 'XK': x25519_base(fix('xk.a')),
          'flags': 0, 'not_after': 1830297600, 'manifest': fix('manifest.a')}
     o.rec('certificate').put(

@@ -9,8 +9,8 @@ T = 1794960000  # 2026-11-18, unix seconds
 
 
 def mailboxes(n):
-    addr = (k1.address19('192.0.2.7', 33445), k1.address19(bytes.fromhex('20010db8') + fix('ip6', 12), 443),
-            k1.address19(0, 0))
+    ip6 = bytes.fromhex('20010db8') + fix('ip6', 12)
+    addr = k1.address19('192.0.2.7', 33445), k1.address19(ip6, 443), k1.address19(0, 0)
     return [k1.mailbox_entry(x25519_base(fix(f'ml.{i}')), addr[i % 3], i % 7, 30, i & 1)
             for i in range(n)]
 

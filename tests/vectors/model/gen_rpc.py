@@ -2,7 +2,7 @@
 """rpc.txt: sealed DHT datagrams, cookies, tokens."""
 import k1
 from out import Out, fix
-from prim import le, u16, u64, x25519_base
+from prim import u16, u64, x25519_base
 
 T = 1794960000
 A4 = k1.address19('203.0.113.9', 5353)

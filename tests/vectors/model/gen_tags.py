@@ -9,7 +9,8 @@ T = 1794960000
 
 def make():
     o = Out('tags, wraps, buckets, stamps, receipts, crypto.md section 8')
-    r, blob, blob_tag, ml = fix('tag.root'), b'', b'', [x25519_base(fix(f'ml.{i}')) for i in range(2)]
+    r, blob, blob_tag = fix('tag.root'), b'', b''
+    ml = [x25519_base(fix(f'ml.{i}')) for i in range(2)]
     for v in (3, 4):
         o.rec(f'list version {v}').put(version=v, r=r, ml0=ml[0], ml1=ml[1],
                                        r_next=k1.KDF(r, 'tag.ver'))
@@ -47,8 +48,8 @@ def make():
                          sig_input=k1.sig_input('mb.rcpt', f), sig=sig,
                          receipt=k1.u64(T) + k1.u64(T + 30 * 86400) + sig)
     f = ml[1] + ed_public(mk)
-    o.rec('mb.bind').put(mk_seed=mk, mk=ed_public(mk), ml=ml[1], sig_input=k1.sig_input('mb.bind', f),
-                         sig=k1.sign(mk, 'mb.bind', f))
+    o.rec('mb.bind').put(mk_seed=mk, mk=ed_public(mk), ml=ml[1],
+                         sig_input=k1.sig_input('mb.bind', f), sig=k1.sign(mk, 'mb.bind', f))
     o.rec('invite, join').put(
         invite_key=fix('invite'), id=fix('invite.id', 16),
         invite=fix('invite.id', 16) + k1.KDF(fix('invite'), 'mb.inv', fix('invite.id', 16)),

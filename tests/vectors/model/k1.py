@@ -249,7 +249,8 @@ def request_make(kind, to, xk_a, e, m, plain1, plain2, nonce1, nonce2):
     t['ck6'] = KDF(t['ck5'], 'cr.dh4', dh(xk_a, to['XK']))
     t['box2_key'] = KDF(t['ck6'], 'cr.box2')
     t['box2'] = seal(t['box2_key'], nonce2, t['tr'], plain2)
-    t['head'] = SUITE + u8(kind) + bytes(2) + to['spk_id'] + t['E'] + t['ct'] + t['box1'] + t['box2']
+    t['head'] = (SUITE + u8(kind) + bytes(2) + to['spk_id'] + t['E'] + t['ct'] + t['box1']
+                 + t['box2'])
     assert len(t['head']) == 4048
     t['root'] = KDF(t['ck6'], 'cr.root', t['head'])
     return t
@@ -259,8 +260,8 @@ def request_read(b, req):
     """b: secrets XK, SPK, dk and publics of B -> (plain1, plain2, root); the PoW is not checked."""
     kind, spk_id, e, ct = req[1], req[4:8], req[8:40], req[40:1128]
     box1, box2 = req[1128:1376], req[1376:4048]
-    tr = H('cr.tr', SUITE + u8(kind) + spk_id + b['IK'] + x25519_base(b['xk']) + x25519_base(b['spk'])
-           + b['ek'] + e + ct)
+    tr = H('cr.tr', SUITE + u8(kind) + spk_id + b['IK'] + x25519_base(b['xk'])
+           + x25519_base(b['spk']) + b['ek'] + e + ct)
     ck = KDF(KDF(tr, 'cr.dh1', dh(b['xk'], e)), 'cr.dh2', dh(b['spk'], e))
     ck = KDF(ck, 'cr.kem', kem.decap(b['dk'], ct))
     plain1 = unseal(KDF(ck, 'cr.box1'), tr, box1)
@@ -441,3 +442,35 @@ def stamp(q, start, bits):
 
 def receipt_fields(ml, bucket, p, tag, blob_, received, expiry):
     return ml + u16(bucket) + u8(p) + tag + blake2b(blob_) + u64(received) + u64(expiry)
+
+
+# ---- section 5: body contents whose layout is fixed there ----
+def mailbox_list_entry(ml, mk, addr19, p, days, flags=0):
+    """86 B of 0x0101"""
+    return ml + mk + addr19 + u8(p) + u8(days) + u8(flags)
+
+
+def content_mailboxes(version, entries):
+    return u32(version) + u8(len(entries)) + b''.join(entries)
+
+
+def content_accept(p, p_epoch, cap, session_epoch, day, ik_seed, cert, version, entries):
+    return (p + u32(p_epoch) + cap + u32(session_epoch) + u64(day) + cert_fields(cert)
+            + cert_sign(ik_seed, cert) + content_mailboxes(version, entries))
+
+
+def content_new_p(p, p_epoch, cap):
+    return p + u32(p_epoch) + cap
+
+
+def content_link_root(random32, start_day):
+    return random32 + u64(start_day)
+
+
+def content_chat(mid, part, parts, hlc, tlvs):
+    """hlc (int) only in part 0; tlvs: bytes of this part"""
+    return mid + u8(part) + u8(parts) + (u64(hlc) if part == 0 else b'') + tlvs
+
+
+def tlv(kind, data):
+    return u8(kind) + u16(len(data)) + data

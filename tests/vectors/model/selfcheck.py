@@ -32,9 +32,11 @@ def aead(folder, name, open_, seal, size, every):
     for g, t in tests(folder, name, every):
         if len(t['iv']) != 2 * size:
             continue
-        key, iv, ad, m, box = X(t['key']), X(t['iv']), X(t['aad']), X(t['msg']), X(t['ct'] + t['tag'])
+        key, iv, ad, m = (X(t[k]) for k in ('key', 'iv', 'aad', 'msg'))
+        box = X(t['ct'] + t['tag'])
         if t['result'] == 'valid':
-            check(seal(key, iv, ad, m) == box and open_(key, iv, ad, box) == m, f"{name} {t['tcId']}")
+            check(seal(key, iv, ad, m) == box, f"{name} {t['tcId']}")
+            check(open_(key, iv, ad, box) == m, f"{name} {t['tcId']}")
         else:
             check(open_(key, iv, ad, box) is None, f"{name} {t['tcId']}")
         n += 1
