@@ -46,6 +46,7 @@ bad=0
 
 build() { # build FLAGS: make ./pan
 	rm -f pan pan.* ./*.trail
+	: >pan.out
 	# shellcheck disable=SC2086
 	spin -a $1 "$model" >spin.out 2>&1 || { cat spin.out; return 1; }
 	"$CC" -O2 -w -DSAFETY -DCOLLAPSE -DVECTORSZ=4096 -DMEMLIM=$MEM_MIB \
