@@ -51,8 +51,8 @@ def request(a, b, kind, epoch, tag, boxes=5, greeting='hello', extension=b''):
               'mailboxes': [x[0] for x in a.boxes(boxes)], 'greeting': greeting,
               'extension': extension}
     plain2 = k1.request_plain2(fields)
-    inputs = {'e_secret': fix('e.' + tag), 'encap_m': fix('m.' + tag), 'nonce1': fix('n1.' + tag, 24),
-              'nonce2': fix('n2.' + tag, 24)}
+    inputs = {'e_secret': fix('e.' + tag), 'encap_m': fix('m.' + tag),
+              'nonce1': fix('n1.' + tag, 24), 'nonce2': fix('n2.' + tag, 24)}
     t = k1.request_make(kind, b.prekeys(), a.xk, inputs['e_secret'], inputs['encap_m'],
                         plain1, plain2, inputs['nonce1'], inputs['nonce2'])
     inputs.update(rdh_secret=rdh, rek_seed=seed, plain1=plain1, plain2=plain2)

@@ -5,6 +5,8 @@ from actors import DAY, T, Actor, request
 from out import Out, fix
 from prim import blake2b, x25519_base
 
+FULL = {'boxes': 8, 'greeting': 'g' * 512, 'extension': k1.tlv(200, fix('ext', 351))}
+
 
 def put_actor(o, x):
     c = x.cert
@@ -59,8 +61,7 @@ def make():
     knock = k1.knock_secret(b.cap, b.IK)
     put_bundle(o, b, knock, 'cap')
     put_bundle(o, b, b.p, 'presence')
-    put_request(o, a, b, 1, knock, 8, 16383, {
-        'boxes': 8, 'greeting': 'g' * 512, 'extension': k1.tlv(200, fix('ext', 351))})
+    put_request(o, a, b, 1, knock, 8, 16383, FULL)
     put_request(o, a, b, 2, b.p, 0, 0, {'boxes': 1, 'greeting': ''})
     accept = b.accept(T, 8)
     o.rec('accept content, type 0x0100').put(type=0x100, p=b.p, p_epoch=b.p_epoch, cap=b.cap,
