@@ -79,6 +79,7 @@ static const struct {
 	{"tests/unit/node_kithd", "tests/", "base/ node/kithd/"},
 	{"tests/unit/sim", "tests/", "base/ sim/"},
 	{"tests/unit/client", "tests/", "base/ client/"},
+	{"tests/ct", "tests/", "base/"},
 };
 
 /* Tests of several layers may include anything but another folder's internal.h. */
@@ -97,6 +98,7 @@ static const struct {
 	{"miniupnpc/", "net/portmap/"},
 	{"mpi.h", "sim/mpi.c"},
 	{"netdb.h", "client/"},
+	{"valgrind/", "tests/ct/"},
 	{"sys/socket.h sys/un.h netinet/ arpa/inet.h net/if.h ifaddrs.h poll.h linux/netlink.h "
 	 "linux/rtnetlink.h linux/udp.h linux/errqueue.h linux/if_addr.h sys/epoll.h",
 	 "net/uv/ net/portmap/ node/kithd/ client/"},
