@@ -10,7 +10,7 @@
  * States: when nothing is under way and nobody waits, both sides have the same
  * current session.
  *
- * @faults NOTIEBREAK HALFOPEN
+ * @faults NOTIEBREAK HALFOPEN STARTS
  * @reach AGREED RESCUE RESTART
  */
 #define E	3	/* e numbers per side */
@@ -66,7 +66,12 @@ proctype side(byte me)
 	byte sid, dups;
 end:	do
 	/* start: no session, or a dead one; timers of live packets are not modelled */
-	:: atomic { pend[me] == 0 && e[me] < E && cur[me] == 0 ->
+	:: atomic { pend[me] == 0 && e[me] < E && cur[me] == 0
+#ifndef FAULT_STARTS
+	    /* the higher side starts none while it holds an answered one of the lower */
+	    && (me == 0 || half[me] == 0)
+#endif
+	    ->
 		pend[me] = SID(me, e[me]); e[me]++;
 		msg1[1 - me] = msg1[1 - me] | BIT(pend[me])
 	   }
