@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Every relative link in a tracked Markdown page leads to a file.
+set -eu
+cd "$(dirname "$0")/.."
+bad=0
+for page in $(git ls-files '*.md'); do
+	links=$(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//; s/#.*//' | grep -v '://') || true
+	for link in $links; do
+		if [ ! -e "$(dirname "$page")/$link" ]; then
+			echo "$page: no such file: $link"
+			bad=1
+		fi
+	done
+done
+exit $bad
