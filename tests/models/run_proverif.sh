@@ -7,7 +7,8 @@
 #	(* @case NAME | VERDICTS | WORD=TEXT | WORD=TEXT ... *)
 # each WORD of the model is replaced by its TEXT; a line (* @text WORD=TEXT *)
 # gives a long text a short name. VERDICTS are those of the RESULT lines, in
-# order: true, false, unproved; "nottrue" alone = false or unproved. Exit 0 = all as expected, 1 = not, 77 = proverif is missing.
+# order: true, false, unproved; "nottrue" alone = false or unproved.
+# Exit 0 = all as expected, 1 = not, 77 = proverif is missing.
 
 set -u
 LC_ALL=C
