@@ -133,8 +133,8 @@ static const struct {
 	 "base/alloc.c base/alloc_* tests/", "memory comes from kith_alloc"},
 	{"printf fprintf vprintf vfprintf puts fputs putchar syslog vsyslog perror dprintf",
 	 PROGRAMS " base/panic.c base/types.c", "engines do not print"},
-	{"sprintf vsprintf strcpy stpcpy strcat strncpy strncat gets strtok strtok_r atoi atol atoll "
-	 "system popen alloca setjmp sigsetjmp longjmp",
+	{"sprintf vsprintf strcpy stpcpy strcat strncpy strncat gets strtok strtok_r atoi atol "
+	 "atoll system popen alloca setjmp sigsetjmp longjmp",
 	 "", "banned everywhere"},
 	{"fork vfork", "net/portmap/ node/kithd/main.c client/up.c tests/", "few may fork"},
 	{"pthread_create pthread_mutex_* pthread_cond_* pthread_rwlock_* thrd_* mtx_* uv_thread_* "
