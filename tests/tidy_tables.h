@@ -68,12 +68,13 @@ static const struct {
 	{"tests", "tests", "base/"},
 	{"tests/selftest", "tests", ""},
 	{"tests/unit/base", "tests", "base/"},
+	{"tests/ct", "tests", "base/"},
 	{"tests/unit/dht", "tests", "base/ dht/"},
 	{"tests/unit/net", "tests", "base/ net/"},
 	{"tests/unit/net_uv", "tests", "base/ net/uv/"},
 	{"tests/unit/net_portmap", "tests", "base/ net/portmap/"},
 	{"tests/unit/store", "tests", "base/ store/"},
-	{"tests/unit/node", "tests", "base/ node/"},
+	{"tests/unit/node", "tests", "base/ node/ dht/dht.h net/net.h store/store.h"},
 	{"tests/unit/node_control", "tests", "base/ node/control/ node/node.h"},
 	{"tests/unit/node_kithd", "tests", "base/ node/kithd/"},
 	{"tests/unit/sim", "tests", "base/ sim/"},
@@ -90,6 +91,7 @@ static const struct {
 	const char *headers, *users;
 } foreign_table[] = {
 	{"sodium.h sodium/", "base/crypto* base/arena.c"},
+	{"valgrind/", "tests/ct/"},
 	{"uv.h uv/", "net/uv/ node/kithd/"},
 	{"sqlite3.h", "store/"},
 	{"jansson.h", "node/control/ client/"},
