@@ -246,11 +246,10 @@ struct kith_store {
 	bool low;	   /* the disk is full or nearly so */
 	char sentence[KITH__SENTENCE];
 	struct kith__bytes now_rows;
-	char path[512], wal_path[520], sqlite_name[KITH__NAME_MAX];
+	char path[512], wal_path[520], sqlite_name[512];
 };
-/* Number of schema steps known for a database, and the SQL of one (from 0). */
+/* Number of schema steps known for a database: its user_version. */
 int kith__schema_version(enum kith_db which);
-const char *kith__schema_step(enum kith_db which, int step);
 /* Pragmas, limits, authorizer of an open handle; `fresh`: the file is empty. */
 int kith__schema_prepare(struct kith_store *s, bool fresh) KITH_MUST_USE;
 /* Refuses foreign and newer databases, brings older ones up to date. */

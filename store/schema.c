@@ -10,114 +10,125 @@
 
 #include "store/internal.h"
 
-static const char *const account_steps[] = {
-	"CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE secret(name TEXT NOT NULL, slot INTEGER NOT NULL, body BLOB NOT NULL,"
-	" expires_s INTEGER, PRIMARY KEY(name,slot)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE setting(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE invitation(id INTEGER PRIMARY KEY,"
-	" cap BLOB NOT NULL UNIQUE CHECK(length(cap)=16), label TEXT, created_ms INTEGER NOT NULL,"
-	" uses INTEGER, revoked INTEGER) STRICT;"
-	"CREATE TABLE request(id INTEGER PRIMARY KEY, dir INTEGER NOT NULL, ik BLOB NOT NULL,"
-	" body BLOB, name TEXT, greeting TEXT, bits INTEGER, state INTEGER NOT NULL,"
-	" at_ms INTEGER, UNIQUE(dir,ik)) STRICT;"
-	"CREATE TABLE reqroot(ik BLOB NOT NULL, created_s INTEGER NOT NULL, root BLOB NOT NULL,"
-	" PRIMARY KEY(ik,created_s)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE contact(id INTEGER PRIMARY KEY, ik BLOB NOT NULL UNIQUE"
-	" CHECK(length(ik)=32), state INTEGER NOT NULL, name TEXT, alias TEXT, verified INTEGER,"
-	" presence BLOB, ms BLOB, presence_epoch INTEGER, manifest_version INTEGER, manifest BLOB,"
-	" list_version INTEGER, cap BLOB, added_ms INTEGER) STRICT;"
-	"CREATE TABLE device(id INTEGER PRIMARY KEY,"
-	" contact INTEGER NOT NULL REFERENCES contact ON DELETE CASCADE,"
-	" dev BLOB NOT NULL CHECK(length(dev)=4), dk BLOB, xk BLOB, lk BLOB, epoch INTEGER,"
-	" last_in BLOB, last_out BLOB, paths BLOB, links BLOB, removed INTEGER,"
-	" UNIQUE(contact,dev)) STRICT;"
-	"CREATE TABLE ratchet(device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,"
-	" epoch INTEGER, may_send INTEGER, body BLOB NOT NULL) STRICT;"
-	"CREATE TABLE skipped(device INTEGER NOT NULL, hk BLOB NOT NULL, n INTEGER NOT NULL,"
-	" key BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(device,hk,n))"
-	" STRICT, WITHOUT ROWID;"
-	"CREATE TABLE taglist(device INTEGER NOT NULL, dir INTEGER NOT NULL,"
-	" version INTEGER NOT NULL, low INTEGER, next INTEGER, used BLOB, until_s INTEGER,"
-	" PRIMARY KEY(device,dir,version)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE tagchain(device INTEGER NOT NULL, dir INTEGER NOT NULL,"
-	" version INTEGER NOT NULL, box BLOB NOT NULL, t BLOB NOT NULL,"
-	" PRIMARY KEY(device,dir,version,box)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE todelete(ml BLOB NOT NULL, d BLOB NOT NULL, due_ms INTEGER NOT NULL,"
-	" expires_s INTEGER NOT NULL, PRIMARY KEY(ml,d)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE seen(h BLOB PRIMARY KEY CHECK(length(h)=16), expires_s INTEGER NOT NULL)"
-	" STRICT, WITHOUT ROWID;"
-	"CREATE TABLE conversation(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
-	" contact INTEGER UNIQUE REFERENCES contact, grp BLOB UNIQUE, title TEXT, draft TEXT,"
-	" hlc INTEGER, read_id INTEGER, peer_read_id INTEGER, unread INTEGER, keep_s INTEGER,"
-	" muted INTEGER, pinned INTEGER, archived INTEGER) STRICT;"
-	"CREATE TABLE message(id INTEGER PRIMARY KEY, conv INTEGER NOT NULL"
-	" REFERENCES conversation, author INTEGER NOT NULL,"
-	" mid BLOB NOT NULL CHECK(length(mid)=16), epoch INTEGER, seq INTEGER, hlc INTEGER,"
-	" arrived_ms INTEGER, kind INTEGER NOT NULL, reply BLOB, body TEXT, more BLOB,"
-	" expires_s INTEGER, UNIQUE(mid,author,conv)) STRICT;"
-	"CREATE INDEX message_conv ON message(conv,id);"
-	"CREATE INDEX message_expires ON message(expires_s) WHERE expires_s IS NOT NULL;"
-	"CREATE TABLE part(conv INTEGER NOT NULL, author INTEGER NOT NULL, mid BLOB NOT NULL,"
-	" idx INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL, expires_s INTEGER,"
-	" PRIMARY KEY(conv,author,mid,idx)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE peerbox(id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, version INTEGER,"
-	" rank INTEGER, ml BLOB NOT NULL, mk BLOB, addr BLOB, p INTEGER, fails INTEGER,"
-	" next_ms INTEGER, UNIQUE(contact,ml)) STRICT;"
-	"CREATE TABLE outbox(id INTEGER PRIMARY KEY,"
-	" message INTEGER REFERENCES message ON DELETE CASCADE,"
-	" device INTEGER NOT NULL REFERENCES device, seq INTEGER, kind INTEGER NOT NULL,"
-	" epoch INTEGER, frame BLOB, tries INTEGER, next_ms INTEGER, created_ms INTEGER) STRICT;"
-	"CREATE INDEX outbox_due ON outbox(next_ms);"
-	"CREATE INDEX outbox_seq ON outbox(device,epoch,seq);"
-	"CREATE TABLE copy(outbox INTEGER NOT NULL REFERENCES outbox ON DELETE CASCADE,"
-	" box INTEGER NOT NULL REFERENCES peerbox, version INTEGER, idx INTEGER, nonce BLOB,"
-	" pos INTEGER, state INTEGER, received_s INTEGER, expires_s INTEGER, sig BLOB,"
-	" tries INTEGER, next_ms INTEGER, PRIMARY KEY(outbox,box)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE mybox(ml BLOB PRIMARY KEY, mk BLOB, addr BLOB, source INTEGER,"
-	" since_ms INTEGER, rank INTEGER, version INTEGER, state INTEGER, score INTEGER,"
-	" drain_until_s INTEGER) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE cursor(ml BLOB NOT NULL, secret INTEGER NOT NULL, day INTEGER,"
-	" pos INTEGER, PRIMARY KEY(ml,secret)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL,"
-	" type INTEGER NOT NULL, conv INTEGER, first INTEGER, last INTEGER) STRICT;"
-	"CREATE TABLE file(id INTEGER PRIMARY KEY, root BLOB, key BLOB, size INTEGER, name TEXT,"
-	" disk BLOB UNIQUE, have BLOB, state INTEGER, UNIQUE(root,key)) STRICT;"
-	"CREATE TABLE attachment(message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
-	" file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(message,file))"
-	" STRICT, WITHOUT ROWID;"
-	"CREATE TABLE token(id INTEGER PRIMARY KEY, hash BLOB UNIQUE, label TEXT, rights TEXT,"
-	" expires_s INTEGER, last_ms INTEGER) STRICT;",
+/* One statement of step `step` (from 1); step 0 ends the list. */
+struct part {
+	int step;
+	const char *sql;
 };
 
-static const char *const mailbox_steps[] = {
-	"CREATE TABLE item(id INTEGER PRIMARY KEY, tag BLOB NOT NULL UNIQUE"
-	" CHECK(length(tag)=16), day INTEGER NOT NULL, p INTEGER NOT NULL,"
-	" bucket INTEGER NOT NULL, pos INTEGER NOT NULL, class INTEGER, kind INTEGER,"
-	" received_s INTEGER, expires_s INTEGER NOT NULL, blob BLOB) STRICT;"
-	"CREATE INDEX item_list ON item(day,p,bucket,pos);"
-	"CREATE INDEX item_expires ON item(expires_s);"
-	"CREATE TABLE invite(id BLOB PRIMARY KEY, used_s INTEGER) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE member(id BLOB PRIMARY KEY, key BLOB UNIQUE, invite BLOB, last_s INTEGER)"
-	" STRICT, WITHOUT ROWID;"
-	"CREATE TABLE meter(day INTEGER NOT NULL, what INTEGER NOT NULL, n INTEGER NOT NULL,"
-	" PRIMARY KEY(day,what)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE record(key BLOB PRIMARY KEY, seq INTEGER NOT NULL, from_s INTEGER,"
-	" until_s INTEGER, del BLOB, body BLOB NOT NULL) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE box(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;",
+static const struct part account_parts[] = {
+	{1, "CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE secret(name TEXT NOT NULL, slot INTEGER NOT NULL, body BLOB NOT NULL,"
+	 " expires_s INTEGER, PRIMARY KEY(name,slot)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE setting(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE invitation(id INTEGER PRIMARY KEY,"
+	 " cap BLOB NOT NULL UNIQUE CHECK(length(cap)=16), label TEXT, created_ms INTEGER NOT NULL,"
+	 " uses INTEGER, revoked INTEGER) STRICT"},
+	{1, "CREATE TABLE request(id INTEGER PRIMARY KEY, dir INTEGER NOT NULL, ik BLOB NOT NULL,"
+	 " body BLOB, name TEXT, greeting TEXT, bits INTEGER, state INTEGER NOT NULL,"
+	 " at_ms INTEGER, UNIQUE(dir,ik)) STRICT"},
+	{1, "CREATE TABLE reqroot(ik BLOB NOT NULL, created_s INTEGER NOT NULL, root BLOB NOT NULL,"
+	 " PRIMARY KEY(ik,created_s)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE contact(id INTEGER PRIMARY KEY, ik BLOB NOT NULL UNIQUE"
+	 " CHECK(length(ik)=32), state INTEGER NOT NULL, name TEXT, alias TEXT, verified INTEGER,"
+	 " presence BLOB, ms BLOB, presence_epoch INTEGER, manifest_version INTEGER, manifest BLOB,"
+	 " list_version INTEGER, cap BLOB, added_ms INTEGER) STRICT"},
+	{1, "CREATE TABLE device(id INTEGER PRIMARY KEY,"
+	 " contact INTEGER NOT NULL REFERENCES contact ON DELETE CASCADE,"
+	 " dev BLOB NOT NULL CHECK(length(dev)=4), dk BLOB, xk BLOB, lk BLOB, epoch INTEGER,"
+	 " last_in BLOB, last_out BLOB, paths BLOB, links BLOB, removed INTEGER,"
+	 " UNIQUE(contact,dev)) STRICT"},
+	{1, "CREATE TABLE ratchet(device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,"
+	 " epoch INTEGER, may_send INTEGER, body BLOB NOT NULL) STRICT"},
+	{1, "CREATE TABLE skipped(device INTEGER NOT NULL, hk BLOB NOT NULL, n INTEGER NOT NULL,"
+	 " key BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(device,hk,n))"
+	 " STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE taglist(device INTEGER NOT NULL, dir INTEGER NOT NULL,"
+	 " version INTEGER NOT NULL, low INTEGER, next INTEGER, used BLOB, until_s INTEGER,"
+	 " PRIMARY KEY(device,dir,version)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE tagchain(device INTEGER NOT NULL, dir INTEGER NOT NULL,"
+	 " version INTEGER NOT NULL, box BLOB NOT NULL, t BLOB NOT NULL,"
+	 " PRIMARY KEY(device,dir,version,box)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE todelete(ml BLOB NOT NULL, d BLOB NOT NULL, due_ms INTEGER NOT NULL,"
+	 " expires_s INTEGER NOT NULL, PRIMARY KEY(ml,d)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE seen(h BLOB PRIMARY KEY CHECK(length(h)=16), expires_s INTEGER NOT NULL)"
+	 " STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE conversation(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+	 " contact INTEGER UNIQUE REFERENCES contact, grp BLOB UNIQUE, title TEXT, draft TEXT,"
+	 " hlc INTEGER, read_id INTEGER, peer_read_id INTEGER, unread INTEGER, keep_s INTEGER,"
+	 " muted INTEGER, pinned INTEGER, archived INTEGER) STRICT"},
+	{1, "CREATE TABLE message(id INTEGER PRIMARY KEY, conv INTEGER NOT NULL"
+	 " REFERENCES conversation, author INTEGER NOT NULL,"
+	 " mid BLOB NOT NULL CHECK(length(mid)=16), epoch INTEGER, seq INTEGER, hlc INTEGER,"
+	 " arrived_ms INTEGER, kind INTEGER NOT NULL, reply BLOB, body TEXT, more BLOB,"
+	 " expires_s INTEGER, UNIQUE(mid,author,conv)) STRICT"},
+	{1, "CREATE INDEX message_conv ON message(conv,id)"},
+	{1, "CREATE INDEX message_expires ON message(expires_s) WHERE expires_s IS NOT NULL"},
+	{1, "CREATE TABLE part(conv INTEGER NOT NULL, author INTEGER NOT NULL, mid BLOB NOT NULL,"
+	 " idx INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL, expires_s INTEGER,"
+	 " PRIMARY KEY(conv,author,mid,idx)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE peerbox(id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, version INTEGER,"
+	 " rank INTEGER, ml BLOB NOT NULL, mk BLOB, addr BLOB, p INTEGER, fails INTEGER,"
+	 " next_ms INTEGER, UNIQUE(contact,ml)) STRICT"},
+	{1, "CREATE TABLE outbox(id INTEGER PRIMARY KEY,"
+	 " message INTEGER REFERENCES message ON DELETE CASCADE,"
+	 " device INTEGER NOT NULL REFERENCES device, seq INTEGER, kind INTEGER NOT NULL,"
+	 " epoch INTEGER, frame BLOB, tries INTEGER, next_ms INTEGER, created_ms INTEGER) STRICT"},
+	{1, "CREATE INDEX outbox_due ON outbox(next_ms)"},
+	{1, "CREATE INDEX outbox_seq ON outbox(device,epoch,seq)"},
+	{1, "CREATE TABLE copy(outbox INTEGER NOT NULL REFERENCES outbox ON DELETE CASCADE,"
+	 " box INTEGER NOT NULL REFERENCES peerbox, version INTEGER, idx INTEGER, nonce BLOB,"
+	 " pos INTEGER, state INTEGER, received_s INTEGER, expires_s INTEGER, sig BLOB,"
+	 " tries INTEGER, next_ms INTEGER, PRIMARY KEY(outbox,box)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE mybox(ml BLOB PRIMARY KEY, mk BLOB, addr BLOB, source INTEGER,"
+	 " since_ms INTEGER, rank INTEGER, version INTEGER, state INTEGER, score INTEGER,"
+	 " drain_until_s INTEGER) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE cursor(ml BLOB NOT NULL, secret INTEGER NOT NULL, day INTEGER,"
+	 " pos INTEGER, PRIMARY KEY(ml,secret)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL,"
+	 " type INTEGER NOT NULL, conv INTEGER, first INTEGER, last INTEGER) STRICT"},
+	{1, "CREATE TABLE file(id INTEGER PRIMARY KEY, root BLOB, key BLOB, size INTEGER, name TEXT,"
+	 " disk BLOB UNIQUE, have BLOB, state INTEGER, UNIQUE(root,key)) STRICT"},
+	{1, "CREATE TABLE attachment(message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+	 " file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(message,file))"
+	 " STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE token(id INTEGER PRIMARY KEY, hash BLOB UNIQUE, label TEXT, rights TEXT,"
+	 " expires_s INTEGER, last_ms INTEGER) STRICT"},
+	{0, NULL},
 };
+
+static const struct part mailbox_parts[] = {
+	{1, "CREATE TABLE item(id INTEGER PRIMARY KEY, tag BLOB NOT NULL UNIQUE"
+	 " CHECK(length(tag)=16), day INTEGER NOT NULL, p INTEGER NOT NULL,"
+	 " bucket INTEGER NOT NULL, pos INTEGER NOT NULL, class INTEGER, kind INTEGER,"
+	 " received_s INTEGER, expires_s INTEGER NOT NULL, blob BLOB) STRICT"},
+	{1, "CREATE INDEX item_list ON item(day,p,bucket,pos)"},
+	{1, "CREATE INDEX item_expires ON item(expires_s)"},
+	{1, "CREATE TABLE invite(id BLOB PRIMARY KEY, used_s INTEGER) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE member(id BLOB PRIMARY KEY, key BLOB UNIQUE, invite BLOB, last_s INTEGER)"
+	 " STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE meter(day INTEGER NOT NULL, what INTEGER NOT NULL, n INTEGER NOT NULL,"
+	 " PRIMARY KEY(day,what)) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE record(key BLOB PRIMARY KEY, seq INTEGER NOT NULL, from_s INTEGER,"
+	 " until_s INTEGER, del BLOB, body BLOB NOT NULL) STRICT, WITHOUT ROWID"},
+	{1, "CREATE TABLE box(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID"},
+	{0, NULL},
+};
+
+static const struct part *parts_of(enum kith_db which)
+{
+	static const struct part *const lists[] = {account_parts, mailbox_parts};
+
+	return lists[which];
+}
 
 int kith__schema_version(enum kith_db which)
 {
-	return which == KITH_DB_ACCOUNT ?
-		       (int)(sizeof(account_steps) / sizeof(account_steps[0])) :
-		       (int)(sizeof(mailbox_steps) / sizeof(mailbox_steps[0]));
-}
+	int last = 0;
 
-const char *kith__schema_step(enum kith_db which, int step)
-{
-	KITH_ASSERT(step >= 0 && step < kith__schema_version(which));
-	return which == KITH_DB_ACCOUNT ? account_steps[step] : mailbox_steps[step];
+	for (const struct part *p = parts_of(which); p->step != 0; p++)
+		last = p->step;
+	return last;
 }
 
 int kith__exec(struct kith_store *s, const char *sql)
@@ -279,8 +290,11 @@ static int take_step(struct kith_store *s, int step)
 	if (status != KITH_OK)
 		return status;
 	(void)snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
-		       KITH__APPLICATION, step + 1);
-	status = kith__exec(s, kith__schema_step(s->which, step));
+		       KITH__APPLICATION, step);
+	for (const struct part *p = parts_of(s->which); p->step != 0 && status == KITH_OK; p++) {
+		if (p->step == step)
+			status = kith__exec(s, p->sql);
+	}
 	if (status == KITH_OK)
 		status = kith__exec(s, sql);
 	if (status == KITH_OK)
@@ -304,7 +318,7 @@ int kith__schema_migrate(struct kith_store *s, bool fresh)
 		return KITH_E_MALFORMED;
 	if (version < 0 || version > kith__schema_version(s->which))
 		return KITH_E_VERSION;
-	for (int step = (int)version; step < kith__schema_version(s->which); step++) {
+	for (int step = (int)version + 1; step <= kith__schema_version(s->which); step++) {
 		status = take_step(s, step);
 		if (status != KITH_OK)
 			return status;

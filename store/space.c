@@ -61,8 +61,9 @@ static bool make_reserve(struct kith_profile *p)
 	if (p->reserve_bytes == 0 || atomic_load(&p->reserve_there))
 		return true;
 	status = p->os ? make_real(p) : make_written(p);
-	if (status != KITH_OK)
-		(void)kith__file_remove(p, RESERVE_NAME);
+	/* half a reserve is none */
+	if (status != KITH_OK && kith__file_remove(p, RESERVE_NAME) != KITH_OK)
+		return false;
 	atomic_store(&p->reserve_there, status == KITH_OK);
 	return status == KITH_OK;
 }

@@ -45,12 +45,13 @@ static int set_names(struct kith_store *s)
 	status = kith__profile_path(p, s->name, s->path, sizeof(s->path));
 	if (status != KITH_OK)
 		return status;
-	if (p->os) {
-		(void)snprintf(s->sqlite_name, sizeof(s->sqlite_name), "%s", s->path);
-	} else {
-		kith__vfs_name(s->sqlite_name, &p->disk, s->path);
-		memcpy(s->path, s->sqlite_name, KITH__NAME_MAX);
+	if (!p->os) {
+		if (strlen(s->path) > KITH__NAME_MAX - 32)
+			return KITH_E_IO;
+		memcpy(s->sqlite_name, s->path, sizeof(s->path));
+		kith__vfs_name(s->path, &p->disk, s->sqlite_name);
 	}
+	memcpy(s->sqlite_name, s->path, sizeof(s->path));
 	(void)snprintf(s->wal_path, sizeof(s->wal_path), "%s-wal", s->path);
 	if (!p->plain)
 		kith__vfs_name(s->sqlite_name, &s->seal, "");
