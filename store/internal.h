@@ -218,7 +218,7 @@ bool kith__space_free(struct kith_profile *p);
 #define KITH__RETRY_US	    (5u * KITH_US_PER_S)
 #define KITH__IDLE_US	    (10u * KITH_US_PER_S)
 #define KITH__ERASE_US	    (60u * KITH_US_PER_S)
-#define KITH__WAL_FRAMES    1000
+#define KITH__WAL_FRAMES    1000 /* between checkpoints */
 #define KITH__SENTENCE	    256
 struct kith_store {
 	struct kith_job job; /* first */
@@ -239,7 +239,7 @@ struct kith_store {
 	sqlite3 *db;
 	struct kith__seal seal;
 	sqlite3_stmt *statement[KITH_OP_COUNT];
-	int wal_frames;
+	int wal_frames, wal_frames_max;
 	bool erased;	   /* content was deleted and may stand in the WAL */
 	bool empty_wanted; /* the next run empties the WAL */
 	bool broken;	   /* no write any more */

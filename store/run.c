@@ -282,7 +282,7 @@ void kith_store_run(struct kith_job *job)
 		s->erased = s->erased || b->erases;
 		answer(s, b);
 	}
-	if (s->empty_wanted || s->wal_frames >= KITH__WAL_FRAMES)
+	if (s->empty_wanted || s->wal_frames >= s->wal_frames_max)
 		kith__checkpoint(s, s->empty_wanted);
 	s->low = job->status == KITH_E_NOSPACE || atomic_load(&s->profile->low);
 }

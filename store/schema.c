@@ -199,12 +199,10 @@ static int form_file(struct kith_store *s)
 	rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
 	if (rc != SQLITE_OK)
 		return kith__sqlite_status(s, rc, "reserve bytes");
-	if (s->which == KITH_DB_MAILBOX) {
+	status = kith__exec(s, "PRAGMA journal_mode=MEMORY");
+	if (status == KITH_OK && s->which == KITH_DB_MAILBOX)
 		status = kith__exec(s, "PRAGMA auto_vacuum=INCREMENTAL");
-		if (status != KITH_OK)
-			return status;
-	}
-	return kith__exec(s, "PRAGMA journal_mode=MEMORY");
+	return status;
 }
 
 int kith__schema_prepare(struct kith_store *s, bool fresh)

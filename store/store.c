@@ -218,6 +218,7 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	s->which = db;
 	s->name = names[db];
 	s->open_number = 1;
+	s->wal_frames_max = KITH__WAL_FRAMES;
 	s->retry_at = KITH_NEVER;
 	s->empty_at = KITH_NEVER;
 	s->job.run = kith_store_run;
