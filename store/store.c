@@ -121,10 +121,8 @@ static int open_handle(struct kith_store *s)
 
 	rc = sqlite3_open_v2(s->sqlite_name, &s->db,
 			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-				     SQLITE_OPEN_PRIVATECACHE,
+				     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
 			     vfs);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_extended_result_codes(s->db, 1);
 	if (rc != SQLITE_OK)
 		return kith__sqlite_status(s, rc, "open");
 	(void)sqlite3_wal_hook(s->db, count_frames, s);
