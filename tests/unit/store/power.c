@@ -190,7 +190,7 @@ void power_cuts(uint64_t seed, unsigned int cuts)
 	int status;
 
 	for (unsigned int cut = 0; cut < cuts; cut++) {
-		if (cut % 25 == 0) {
+		if (cut % 12 == 0) {
 			if (cut != 0)
 				test_disk_free(&r.disk);
 			begin(&r, test_random(&state), rng);
@@ -198,7 +198,7 @@ void power_cuts(uint64_t seed, unsigned int cuts)
 		}
 		r.disk.accesses = 0;
 		r.disk.fail_for_good = true;
-		r.disk.fail_at = 1 + test_random(&r.state) % (cut % 25 < 5 ? 200 : 1200);
+		r.disk.fail_at = 1 + test_random(&r.state) % (cut % 12 < 5 ? 200 : 1200);
 		status = whole_run(&r, 40);
 		if (r.disk.accesses < r.disk.fail_at) {
 			CHECK_OK(status);
