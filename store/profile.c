@@ -18,7 +18,7 @@
 
 #define DEFAULT_PASSES 3u
 #define DEFAULT_KIB    262144u /* 256 MiB: about 0.5 s */
-#define RESERVE	       (UINT64_C(16) << 20)
+#define RESERVE        (UINT64_C(16) << 20)
 #define NODE_KEY       88u /* u16 version 1 | zero 6 | current 32 | former 32 | zero 16 */
 
 static const char *const copies[] = {"profile.key", "profile.key.2"};
@@ -173,8 +173,8 @@ static int has_copy(struct kith_profile *p, bool *any)
 	return KITH_OK;
 }
 
-static int fill_new(struct kith_profile *p, const struct kith_profile_config *cfg,
-		    const char *pass, size_t pass_len)
+static int fill_new(struct kith_profile *p, const struct kith_profile_config *cfg, const char *pass,
+		    size_t pass_len)
 {
 	struct kith__keyfile *kf = &p->keyfile;
 	int status;
@@ -279,8 +279,8 @@ static int choose(struct kith_profile *p, struct copy c[static 2], const char *p
 	    c[0].keyfile.counter == c[1].keyfile.counter &&
 	    memcmp(c[0].bytes, c[1].bytes, sizeof(c[0].bytes)) != 0)
 		return KITH_E_MALFORMED;
-	first = c[0].status != KITH_OK || (c[1].status == KITH_OK &&
-					   c[1].keyfile.counter > c[0].keyfile.counter);
+	first = c[0].status != KITH_OK ||
+		(c[1].status == KITH_OK && c[1].keyfile.counter > c[0].keyfile.counter);
 	status = unlock(p, &c[first], pass, pass_len);
 	if (status == KITH_E_MALFORMED && c[first ^ 1u].status == KITH_OK) {
 		first ^= 1u;
@@ -367,8 +367,8 @@ int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, s
 	int status;
 
 	*len = 0;
-	status = kith__file_open(p, "seeds", p->keyfile.entry[KITH__ENTRY_SEEDS].id, data, cap,
-				 len);
+	status =
+		kith__file_open(p, "seeds", p->keyfile.entry[KITH__ENTRY_SEEDS].id, data, cap, len);
 	if (status == KITH_E_NOTFOUND || status == KITH_E_AUTH || status == KITH_E_FULL) {
 		*len = 0;
 		return KITH_OK;

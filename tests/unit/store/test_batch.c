@@ -426,8 +426,8 @@ TEST(a_failed_sync_is_told_and_ends_writing)
 TEST(statements_cannot_open_other_files_or_change_the_form)
 {
 	static const char *const refused[] = {
-		"ATTACH 'other' AS o",	      "VACUUM",
-		"PRAGMA page_size=512",	      "PRAGMA journal_mode=DELETE",
+		"ATTACH 'other' AS o",        "VACUUM",
+		"PRAGMA page_size=512",       "PRAGMA journal_mode=DELETE",
 		"PRAGMA locking_mode=NORMAL", "PRAGMA synchronous=OFF",
 	};
 	struct world w;

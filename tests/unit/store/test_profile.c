@@ -43,8 +43,8 @@ TEST(real_directory_is_private_locked_and_kept)
 	struct stat st;
 	int status = 0;
 	pid_t child;
-	static const char *const files[] = {"profile.key", "profile.key.2", "lock", "reserve",
-					    "node.key",	   "account.db"};
+	static const char *const files[] = {"profile.key", "profile.key.2", "lock",
+					    "reserve",     "node.key",      "account.db"};
 
 	help_directory(dir);
 	cfg = help_config(NULL, dir, &rng);

@@ -6,7 +6,7 @@
 #include "tests/unit/store/help.h"
 
 #define MESSAGES 60
-#define LENGTH	 700u
+#define LENGTH   700u
 
 struct world {
 	struct test_disk disk;
@@ -75,7 +75,8 @@ static void no_trace(struct world *w)
 		CHECK(!contains(f->now, f->now_len, "CREATE TABLE", 12));
 		CHECK(!contains(f->now, f->now_len, "Bob", 4));
 		CHECK(!contains(f->now, f->now_len, w->s->seal.key, 32));
-		if (strcmp(f->name, "p/profile.key") != 0 && strcmp(f->name, "p/profile.key.2") != 0)
+		if (strcmp(f->name, "p/profile.key") != 0 &&
+		    strcmp(f->name, "p/profile.key.2") != 0)
 			CHECK(!contains(f->now, f->now_len, w->profile->master, 32));
 		CHECK(strstr(f->name, "journal") == NULL && strstr(f->name, "shm") == NULL);
 	}
@@ -182,7 +183,9 @@ static void tamper_db(struct test_disk_file *f, const struct image *im, uint64_t
 	uint8_t page[4096];
 
 	switch (test_random(state) % 5) {
-	case 0: f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8); break;
+	case 0:
+		f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8);
+		break;
 	case 1:
 		memcpy(page, f->now + a * 4096, 4096);
 		memcpy(f->now + a * 4096, f->now + b * 4096, 4096);
@@ -204,7 +207,9 @@ static void tamper_wal(struct test_disk_file *f, uint64_t *state)
 	uint8_t frame[4120];
 
 	switch (test_random(state) % 4) {
-	case 0: f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8); break;
+	case 0:
+		f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8);
+		break;
 	case 1:
 		memcpy(frame, f->now + 32 + a * 4120, 4120);
 		memcpy(f->now + 32 + a * 4120, f->now + 32 + b * 4120, 4120);
