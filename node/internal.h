@@ -206,7 +206,17 @@ int kith__identity_make(struct kith_node *n, const char *name) KITH_MUST_USE;
 void kith__identity_tick(struct kith_node *n);       /* prekey and presence rotation */
 void kith__identity_apply(struct kith_node *n);      /* gives link key and presence secrets to net */
 const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id);
+int kith__prekey_new(struct kith_node *n) KITH_MUST_USE;
+void kith__prekey_complete(struct kith_own_prekey *k);
+void kith__identity_complete(struct kith_node *n, uint64_t made_s);
+struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label, bool shared); /* NULL: 16 are live */
+const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
+void kith__presence_rotate(struct kith_node *n);      /* after a removal: new P and shared cap, old ones end at once */
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0102 for an accepted contact */
+void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
 /* contacts.c */
+int kith__contact_insert(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
+void kith__contact_free(struct kith_node *n, struct kith_contact *c);
 struct kith_contact *kith__contact(const struct kith_node *n, uint64_t id);
 struct kith_contact *kith__contact_by_ik(const struct kith_node *n, const uint8_t ik[static 32]);
 struct kith_contact *kith__contact_by_conv(const struct kith_node *n, uint64_t conv);
