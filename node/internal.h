@@ -186,10 +186,19 @@ void kith__flush(struct kith_node *n);
 int kith__load(struct kith_node *n) KITH_MUST_USE;
 /* events.c: durable event rows (one per batch, type and conversation is merged), news, replies */
 void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first);
-void kith__event_if_new(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first); /* rests on the last `I` op */
 void kith__event_flush(struct kith_node *n);         /* writes the merged rows of this batch; from kith__flush */
 void kith__reply_done(struct kith_node *n, uint32_t call, uint64_t id, uint64_t id2);       /* waits for the open batch */
-void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);
+void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);   /* also waits */
+void kith__reply_message(struct kith_node *n, uint32_t call, int status, const struct kith_node_message *m); /* waits; copies the text */
+void kith__replies_open(struct kith_node *n);       /* after a commit: replies and news that rested on it */
+void kith__events_free(struct kith_node *n);
+/* reads.c: one operation with a result; fn runs after the batch, exactly once. `op` gets a token. */
+typedef void (*kith_read_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
+int kith__read(struct kith_node *n, struct kith_op *op, kith_read_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+void kith__reads_results(struct kith_node *n);       /* drains kith_store_result */
+void kith__reads_free(struct kith_node *n);
+/* A message from a row of HISTORY_* or MESSAGE_*: pointers into the row. */
+void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv, struct kith_node_message *m);
 void kith__reply_fail(struct kith_node *n, uint32_t call, int status);
 
 /* identity.c */
