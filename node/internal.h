@@ -104,7 +104,7 @@ struct kith_contact {
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
-	uint32_t session, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
+	bool wanted; /* presence is looked for */ uint32_t session, connecting, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
 	/* own request towards this contact (state REQUESTED) */
 	struct kith_open_request request[3]; enum kith_seek seek; kith_time next_seek; unsigned seek_fails;
 	struct kith_knock *knock; struct kith_bundle *bundle; unsigned bundle_from; uint8_t *request_blob;
@@ -141,10 +141,10 @@ struct kith_node {
 	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv, next_request, next_invitation, next_peerbox;
 	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, flushing; struct kith_contact **dirty; size_t dirties, dirty_cap;
 	struct kith_read *reads; uint32_t next_token; struct kith_work *work_first; bool job_busy;
-	struct kith_replies *replies; struct kith_news *news;   /* events.c */
-	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started;
+	struct kith_publish *publish; struct kith_replies *replies; struct kith_news *news;   /* events.c */
+	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
-	int64_t clock_samples[5]; size_t clock_count;
+	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; bool dht_hint_seen; kith_time next_seek_start; bool acks_sent;
 };
 
 /* node.c */
@@ -239,9 +239,12 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER]);
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n);        /* content changed */
+void kith__publish_free(struct kith_node *n);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n, struct kith_contact *c);        /* look up and connect, within the budget */
+void kith__presence_session(struct kith_node *n, struct kith_contact *c, uint32_t session); /* up; 0 = lost or failed */
+void kith__presence_dial(struct kith_node *n);       /* at start: recent contacts */
 void kith__presence_tick(struct kith_node *n);
 kith_time kith__presence_deadline(const struct kith_node *n);
 bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
