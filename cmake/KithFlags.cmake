@@ -20,15 +20,17 @@ target_compile_options(kith_flags INTERFACE
 target_link_options(kith_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-	target_compile_options(kith_flags INTERFACE -fstack-clash-protection -fcf-protection=full)
+	target_compile_options(kith_flags INTERFACE
+		-fstack-clash-protection -fcf-protection=full)
 elseif(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	target_compile_options(kith_flags INTERFACE -fstack-clash-protection)
 endif()
 
 # Fortify needs an optimiser and clashes with the address sanitizer: optimised builds only.
 if(KITH_SANITIZE STREQUAL "")
+	set(optimised $<CONFIG:Release,RelWithDebInfo,MinSizeRel>)
 	target_compile_options(kith_flags INTERFACE
-		$<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
+		$<${optimised}:-U_FORTIFY_SOURCE> $<${optimised}:-D_FORTIFY_SOURCE=3>)
 else()
 	target_compile_options(kith_flags INTERFACE -fsanitize=${KITH_SANITIZE}
 		-fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -95,7 +95,8 @@ step tidy 'a house rule is broken, each named above as file:line: rule' tidy_fir
 step dev-build 'gcc does not build the tree without warnings' build dev
 step dev-unit 'a unit test fails' labels dev '^(tidy|unit)$'
 if [ -z "$quick" ]; then
-	step dev-all 'a test fails with gcc' labels_if_any dev '^(sim|e2e|mixed|fuzz|drill|model|worker)$'
+	step dev-all 'a test fails with gcc' \
+		labels_if_any dev '^(sim|fault|e2e|mixed|fuzz|attack|drill|model|worker)$'
 	step clang-build 'clang does not build the tree without warnings' build dev-clang
 	step clang-quick 'a unit test fails with clang' labels dev-clang '^(tidy|unit)$'
 	step asan-build 'the sanitized build fails' build asan
@@ -107,7 +108,8 @@ if [ -z "$quick" ]; then
 	step install 'the staged install fails' staged_install
 	step tsan-build 'the build for the thread sanitizer fails' build tsan
 	step tsan-test 'the thread sanitizer complains' labels_if_any tsan '^(worker|e2e)$'
-	step sim-fresh 'a simulation with a fresh seed fails, or its result depends on threads' fresh_sim
+	step sim-fresh 'a fresh seed fails, or the result depends on the number of threads' \
+		fresh_sim
 	step docs 'a manual page or a link in docs is wrong' docs
 fi
 [ -n "$list" ] || echo "gate: all steps passed in $(($(date +%s) - begin)) s"
