@@ -34,6 +34,8 @@ struct kith_arena {
 
 struct kith_arena *kith_arena_new(void)
 {
+	if (sodium_init() < 0) /* page size and guard value; costs nothing after the first time */
+		return NULL;
 	return kith_alloc_zero(NULL, 1, sizeof(struct kith_arena));
 }
 
