@@ -25,6 +25,7 @@
 struct kith_own_presence { uint8_t p[32]; uint32_t epoch; uint64_t created_s, ends_s; }; /* ends_s 0 = current */
 struct kith_own_cap { uint64_t id; uint8_t cap[16]; char label[KITH_NAME_MAX + 1]; uint64_t created_ms; uint32_t uses; bool revoked, shared; };
 struct kith_own_prekey { uint32_t id; uint8_t secret[32], spk[32], kem_seed[64], ek[KITH_KEM_EK]; uint64_t created_s, expires_s; bool put; /* bundle is at a mailbox */ };
+#define KITH_PREKEYS_MAX 8u /* one a week, each kept 37 days */
 struct kith_identity {
 	char name[KITH_NAME_MAX + 1];
 	uint8_t ik_seed[32], ik[32], dk_seed[32], dk[32], xk_secret[32], xk[32], lk_secret[32], lk[32];
@@ -33,7 +34,7 @@ struct kith_identity {
 	uint8_t manifest[716]; size_t manifest_len; uint8_t manifest_hash[32];
 	struct kith_own_presence presence[3]; size_t presences; /* current first */
 	struct kith_own_cap cap[KITH_CAPS_MAX]; size_t caps;
-	struct kith_own_prekey prekey[8]; size_t prekeys;       /* newest first */
+	struct kith_own_prekey *prekey[KITH_PREKEYS_MAX]; size_t prekeys; /* newest first, arena cells */
 	uint8_t handle_key[32], instance[8];
 	uint64_t record_seq;                                     /* greatest seq signed so far */
 };
@@ -101,7 +102,7 @@ struct kith_contact {
 	struct kith_out **out; size_t outs, outs_cap;   /* ascending seq */
 	uint64_t hlc, read_id, peer_read_id, last_message; uint32_t unread;
 	/* dirty rows, written by kith__flush */
-	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
+	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
 	uint32_t session, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
 	/* own request towards this contact (state REQUESTED) */
@@ -138,7 +139,7 @@ struct kith_node {
 	struct kith_pending *pending[KITH_REQUESTS_MAX]; size_t pendings;
 	struct kith_own_box box[KITH_OWN_BOXES_MAX]; size_t boxes; uint32_t list_version; uint32_t find_op; bool list_dirty;
 	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv, next_request, next_invitation, next_peerbox;
-	struct kith_gate gate; struct kith_contact **dirty; size_t dirties, dirty_cap;
+	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, flushing; struct kith_contact **dirty; size_t dirties, dirty_cap;
 	struct kith_read *reads; uint32_t next_token; struct kith_work *work_first; bool job_busy;
 	struct kith_replies *replies; struct kith_news *news;   /* events.c */
 	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started;
@@ -164,7 +165,7 @@ void kith__put(struct kith_node *n, const struct kith_op *op);
 void kith__row_contact(struct kith_node *n, const struct kith_contact *c);
 void kith__row_device(struct kith_node *n, const struct kith_contact *c);
 void kith__row_conversation(struct kith_node *n, const struct kith_contact *c);
-void kith__row_ratchet(struct kith_node *n, const struct kith_contact *c); /* ratchet, flow, skipped keys */
+void kith__row_ratchet(struct kith_node *n, struct kith_contact *c); /* ratchet, flow, skipped keys */
 void kith__row_tags(struct kith_node *n, const struct kith_contact *c);
 void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c);
 void kith__row_out(struct kith_node *n, const struct kith_contact *c, const struct kith_out *o);
@@ -172,6 +173,11 @@ void kith__row_copy(struct kith_node *n, const struct kith_out *o, const struct 
 void kith__row_own_box(struct kith_node *n, const struct kith_own_box *b);
 void kith__row_secret(struct kith_node *n, const char *name, uint64_t slot, const void *body, size_t len, uint64_t expires_s);
 void kith__row_meta_int(struct kith_node *n, const char *k, int64_t v);
+void kith__row_meta_blob(struct kith_node *n, const char *k, const void *p, size_t len);
+void kith__row_setting(struct kith_node *n, const char *k, const char *v);
+void kith__row_invitation(struct kith_node *n, const struct kith_own_cap *cap);
+#define KITH_FLOW_ROW 32u     /* sequence numbers in front of a ratchet row */
+#define KITH_OUT_ROW_HEAD 29u /* type 2, flags 1, index 4, list version 4, mid 16, content length 2 */
 void kith__row_seen(struct kith_node *n, const uint8_t h[static 16], uint64_t expires_s);
 void kith__row_todelete(struct kith_node *n, const uint8_t ml[static 32], const uint8_t d[static 32], uint64_t due_ms, uint64_t expires_s);
 void kith__dirty(struct kith_node *n, struct kith_contact *c, bool ratchet, bool conv, bool tags);
@@ -180,9 +186,19 @@ void kith__flush(struct kith_node *n);
 int kith__load(struct kith_node *n) KITH_MUST_USE;
 /* events.c: durable event rows (one per batch, type and conversation is merged), news, replies */
 void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first);
-void kith__event_if_new(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first); /* rests on the last `I` op */
+void kith__event_flush(struct kith_node *n);         /* writes the merged rows of this batch; from kith__flush */
 void kith__reply_done(struct kith_node *n, uint32_t call, uint64_t id, uint64_t id2);       /* waits for the open batch */
-void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);
+void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);   /* also waits */
+void kith__reply_message(struct kith_node *n, uint32_t call, int status, const struct kith_node_message *m); /* waits; copies the text */
+void kith__replies_open(struct kith_node *n);       /* after a commit: replies and news that rested on it */
+void kith__events_free(struct kith_node *n);
+/* reads.c: one operation with a result; fn runs after the batch, exactly once. `op` gets a token. */
+typedef void (*kith_read_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
+int kith__read(struct kith_node *n, struct kith_op *op, kith_read_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+void kith__reads_results(struct kith_node *n);       /* drains kith_store_result */
+void kith__reads_free(struct kith_node *n);
+/* A message from a row of HISTORY_* or MESSAGE_*: pointers into the row. */
+void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv, struct kith_node_message *m);
 void kith__reply_fail(struct kith_node *n, uint32_t call, int status);
 
 /* identity.c */
@@ -190,7 +206,17 @@ int kith__identity_make(struct kith_node *n, const char *name) KITH_MUST_USE;
 void kith__identity_tick(struct kith_node *n);       /* prekey and presence rotation */
 void kith__identity_apply(struct kith_node *n);      /* gives link key and presence secrets to net */
 const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id);
+int kith__prekey_new(struct kith_node *n) KITH_MUST_USE;
+void kith__prekey_complete(struct kith_own_prekey *k);
+void kith__identity_complete(struct kith_node *n, uint64_t made_s);
+struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label, bool shared); /* NULL: 16 are live */
+const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
+void kith__presence_rotate(struct kith_node *n);      /* after a removal: new P and shared cap, old ones end at once */
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0102 for an accepted contact */
+void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
 /* contacts.c */
+int kith__contact_insert(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
+void kith__contact_free(struct kith_node *n, struct kith_contact *c);
 struct kith_contact *kith__contact(const struct kith_node *n, uint64_t id);
 struct kith_contact *kith__contact_by_ik(const struct kith_node *n, const uint8_t ik[static 32]);
 struct kith_contact *kith__contact_by_conv(const struct kith_node *n, uint64_t conv);
@@ -199,6 +225,7 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 void kith__contact_link(struct kith_node *n, struct kith_contact *c);  /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
+int kith__load_requests(struct kith_node *n) KITH_MUST_USE;
 void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
 bool kith__seek_dht(struct kith_node *n, const struct kith_dht_event *e);      /* true: was one of its ops */
@@ -221,6 +248,7 @@ void kith__outbox_seal(struct kith_node *n, struct kith_contact *c);           /
 void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack);
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c);         /* new session: all anew */
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c);
+int kith__outbox_insert(struct kith_node *n, struct kith_contact *c, struct kith_out *o) KITH_MUST_USE; /* a loaded entry, ascending id */
 struct kith_out *kith__out_by_id(const struct kith_contact *c, uint64_t id);
 void kith__delivery_run(struct kith_node *n, struct kith_contact *c);          /* send what is durable and due */
 void kith__delivery_tick(struct kith_node *n);
