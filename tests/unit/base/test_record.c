@@ -258,7 +258,8 @@ TEST(record_vectors)
 		} else if (test_vectors_has(v, "time")) {
 			test_vectors_bytes(v, "ik", s.ik, 32);
 			test_vectors_bytes(v, "s", s.s, 32);
-			CHECK_EQ(kith_record_period(&s, (uint64_t)test_vectors_int(v, "time"), NULL),
+			CHECK_EQ(kith_record_period(&s, (uint64_t)test_vectors_int(v, "time"),
+						    NULL),
 				 test_vectors_int(v, "period"));
 			periods++;
 		}
