@@ -26,12 +26,12 @@ const char *kith_crypto_start(void) KITH_MUST_USE;
 void kith_crypto_forbid_entropy(void);
 /* A generator on the system's random source; for drivers and tools, never inside engines. */
 struct kith_rng kith_crypto_system_rng(void);
-/* A deterministic generator: ChaCha20 stream under `seed`; state in *state (caller's memory). */
-/* State of kith_crypto_drbg. */
+/* State of a deterministic generator; holds a secret where the seed is one. */
 struct kith_drbg {
 	uint8_t key[32];
 	uint64_t block;
 };
+/* A generator that gives the ChaCha20 stream under `seed`; state in *state (caller's memory). */
 struct kith_rng kith_crypto_drbg(struct kith_drbg *state, const uint8_t seed[static 32]);
 
 void kith_wipe(void *p, size_t len);
