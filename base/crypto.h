@@ -34,6 +34,7 @@ struct kith_drbg {
 /* A generator that gives the ChaCha20 stream under `seed`; state in *state (caller's memory). */
 struct kith_rng kith_crypto_drbg(struct kith_drbg *state, const uint8_t seed[static 32]);
 
+/* Zeroes memory in a way the compiler cannot leave out. */
 void kith_wipe(void *p, size_t len);
 bool kith_equal(const void *a, const void *b, size_t len) KITH_MUST_USE; /* constant time */
 bool kith_is_zero(const void *p, size_t len) KITH_MUST_USE;              /* constant time */
