@@ -139,18 +139,20 @@ struct kith_node {
 	struct kith_pending *pending[KITH_REQUESTS_MAX]; size_t pendings;
 	struct kith_own_box box[KITH_OWN_BOXES_MAX]; size_t boxes; uint32_t list_version; uint32_t find_op; bool list_dirty;
 	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv, next_request, next_invitation, next_peerbox;
-	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, flushing; struct kith_contact **dirty; size_t dirties, dirty_cap;
+	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, has_start; struct kith_job *account_job, *mailbox_job; uint64_t unknown_kinds, frames_refused; struct kith_contact **dirty; size_t dirties, dirty_cap;
 	struct kith_read *reads; uint32_t next_token; struct kith_work *work_first; bool job_busy;
 	struct kith_publish *publish; struct kith_replies *replies; struct kith_news *news;   /* events.c */
 	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
-	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; bool dht_hint_seen; kith_time next_seek_start; bool acks_sent;
+	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; kith_time next_seek_start;
 };
 
 /* node.c */
 uint64_t kith__wall_ms(const struct kith_node *n);
 uint64_t kith__wall_s(const struct kith_node *n);   /* period clock: wall plus DHT median (crypto.md 1) */
 uint32_t kith__minutes(const struct kith_node *n);
+/* status.c */
+void kith__seeds_load(struct kith_node *n, const uint8_t *in, size_t len);
 
 /* gate.c */
 /* Runs fn(n, a, b) once everything put so far into the open batch is durable (at once when the open
@@ -269,6 +271,7 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);
+void kith__ack_flush(struct kith_node *n);           /* seals the live acks owed, into the batch about to be handed over */
 void kith__ack_tick(struct kith_node *n);
 kith_time kith__ack_deadline(const struct kith_node *n);
 
@@ -280,6 +283,7 @@ uint32_t kith__tagbook_take(struct kith_contact *c);                            
 /* Keys of index i at mailbox ml (send side). NOTFOUND: unknown list or erased. */
 int kith__tagbook_send(const struct kith_contact *c, uint32_t version, const uint8_t ml[static 32], uint32_t i, struct kith_tag_keys *k) KITH_MUST_USE;
 void kith__tagbook_acked(struct kith_contact *c, uint32_t lowest_unacked);
+void kith__tagbook_free(struct kith_node *n);
 /* Which contact (and request) a listed tag at mailbox ml belongs to. */
 struct kith_tag_match { struct kith_contact *c; int request; /* -1 = session */ uint32_t version, index; struct kith_tag_keys keys; };
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16], struct kith_tag_match *m);
@@ -301,6 +305,7 @@ void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *
 void kith__mbox_jobs_tick(struct kith_node *n);
 kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
 void kith__mbox_jobs_free(struct kith_node *n);
+bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
 typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w);
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
@@ -318,6 +323,7 @@ void kith__choose_tick(struct kith_node *n);
 kith_time kith__choose_deadline(const struct kith_node *n);
 bool kith__choose_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__own_list(const struct kith_node *n, struct kith_list *out);          /* listed mailboxes, present version */
+void kith__fetch_free(struct kith_node *n);
 void kith__fetch_tick(struct kith_node *n);
 kith_time kith__fetch_deadline(const struct kith_node *n);
 void kith__fetch_result(struct kith_node *n, const struct kith_mbox_result *r); /* links of own mailboxes */
