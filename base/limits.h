@@ -46,6 +46,7 @@
 #define KITH_BATCH_OPS_MAX 4096u     /* operations of one batch */
 #define KITH_BATCH_BYTES_MAX 8388608u /* their bytes */
 #define KITH_BATCH_READS_MAX 64u     /* reads of one batch */
+#define KITH_SQLITE_HEAP_MAX 100663296 /* 96 MiB of both databases: 16 MiB cache each and margin */
 
 /* ---- node (store.md 11, mailbox.md, crypto.md 5) ---- */
 #define KITH_CONTACTS_MAX 4096u
