@@ -73,6 +73,7 @@ struct kith_dht *kith_dht_new(const struct kith_dht_config *cfg, struct kith_pee
 	if (d->params.paths == 0 || d->params.paths > 8)
 		d->params.paths = 4;
 	d->network = cfg->network;
+	d->born_at = now;
 	d->mode = cfg->mode;
 	d->services = cfg->services & 3u;
 	d->n_long = cfg->n_long;

@@ -162,8 +162,7 @@ struct kith__walk {
 	struct kith__sampler sampler[KITH__WALK_SAMPLERS];
 };
 
-enum kith__join { KITH__JOIN_IDLE, KITH__JOIN_FIRST, KITH__JOIN_FILL, KITH__JOIN_SECOND,
-		  KITH__JOIN_READY };
+enum kith__join { KITH__JOIN_IDLE, KITH__JOIN_FIRST, KITH__JOIN_FILL, KITH__JOIN_READY };
 
 struct kith_dht {
 	const struct kith_alloc *alloc;
@@ -218,8 +217,9 @@ struct kith_dht {
 	size_t seed_count, seed_cap, seed_at;
 	enum kith__join join;
 	unsigned join_sizes, join_rounds, fill_next, fills_flying;
+	bool self_settled;
 	uint64_t self_digest;
-	kith_time ready_at, probe_at, probe_wait, join_at;
+	kith_time born_at, ready_at, probe_at, probe_wait, join_at;
 
 	uint64_t size[KITH__SIZES]; /* last samples */
 	unsigned size_count, size_at;
@@ -282,7 +282,9 @@ kith_time kith__request_deadline(const struct kith_dht *d);
 void kith__ask_again(struct kith_dht *d, const struct kith__ask *a, struct kith__request *r,
 		     kith_time now);
 void kith__ping_pump(struct kith_dht *d, kith_time now);
+/* A PING soon; `probe` asks also whom failures bar for a while (join, offline). */
 void kith__ping(struct kith_dht *d, uint32_t peer, kith_time now);
+void kith__probe(struct kith_dht *d, uint32_t peer);
 bool kith__offline(const struct kith_dht *d, kith_time now);
 bool kith__banned(const struct kith_dht *d, uint32_t peer, kith_time now);
 void kith__ban(struct kith_dht *d, uint32_t peer, enum kith__ban_reason reason, kith_time until);

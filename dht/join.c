@@ -4,10 +4,10 @@
  *
  *	IDLE   no server known: PING seeds, 16 at once, again at 1, 2, 4 .. 60 s
  *	FIRST  lookup of the own id
- *	FILL   FIND a random id of each occupied bucket at 3 peers, 4 buckets at a time; two samples
- *	       of the network's size
- *	SECOND lookup of the own id, until two in a row give the same 16 nearest
- *	READY  refresh takes over
+ *	FILL   at once: FIND of a random id of each occupied bucket at 3 peers, 4 buckets at a time;
+ *	       two samples of the network's size; further lookups of the own id, until two in a row
+ *	       give the same 16 nearest
+ *	READY  refresh takes over; the filling ends in the background
  */
 #include <string.h>
 
@@ -18,19 +18,19 @@
 #define SEEDS_AT_ONCE 16u
 #define FILL_AT_ONCE 12u /* 4 buckets x 3 peers */
 #define FILL_PEERS 3u
-#define ROUNDS_MAX 5u /* a growing network never shows the same 16 twice */
+#define ROUNDS_MAX 3u /* a growing network never shows the same 16 twice */
 
-static void probe(struct kith_dht *d, kith_time now)
+static void probe(struct kith_dht *d)
 {
 	size_t n = d->seed_count < SEEDS_AT_ONCE ? d->seed_count : SEEDS_AT_ONCE, i;
 
 	if (d->table.count != 0)
-		kith__ping(d, d->table.entry[kith_rng_below(d->rng, (uint32_t)d->table.count)].peer,
-			   now);
+		kith__probe(d,
+			    d->table.entry[kith_rng_below(d->rng, (uint32_t)d->table.count)].peer);
 	if (d->table.count != 0 && n > 1)
 		n = 1;
 	for (i = 0; i < n; i++) {
-		kith__ping(d, d->seed[d->seed_at % d->seed_count], now);
+		kith__probe(d, d->seed[d->seed_at % d->seed_count]);
 		d->seed_at++;
 	}
 }
@@ -115,22 +115,11 @@ static void fill_some(struct kith_dht *d, kith_time now)
 	}
 }
 
-static void next_stage(struct kith_dht *d, kith_time now)
-{
-	if (d->join != KITH__JOIN_FILL)
-		return;
-	fill_some(d, now);
-	if (d->fills_flying == 0 && d->join_sizes == 0) {
-		d->join = KITH__JOIN_SECOND;
-		start_self(d, now);
-	}
-}
-
 static void fill_done(struct kith_dht *d, kith_time now)
 {
 	if (d->fills_flying > 0)
 		d->fills_flying--;
-	next_stage(d, now);
+	fill_some(d, now);
 }
 
 void kith__fill_failed(struct kith_dht *d, const struct kith__request *r, kith_time now)
@@ -191,38 +180,47 @@ static void ready(struct kith_dht *d, kith_time now)
 		d->size_due = now + kith_rng_jitter(d->rng, 60u * (kith_time)KITH_US_PER_S, 25);
 }
 
+static void try_ready(struct kith_dht *d, kith_time now)
+{
+	if (d->join == KITH__JOIN_FILL && d->self_settled && d->join_sizes == 0)
+		ready(d, now);
+}
+
+static void first_done(struct kith_dht *d, kith_time now)
+{
+	d->join = KITH__JOIN_FILL;
+	d->self_settled = false;
+	d->fill_next = 0;
+	d->join_rounds = 0;
+	start_self(d, now);
+	start_sizes(d, 2, now);
+	fill_some(d, now);
+}
+
+static void self_done(struct kith_dht *d, const struct kith__lookup *l, kith_time now)
+{
+	uint64_t seen = digest(d, l), former = d->self_digest;
+
+	d->self_digest = seen;
+	if (seen == 0)
+		wait_idle(d, now);
+	else if (d->join == KITH__JOIN_FIRST)
+		first_done(d, now);
+	else if (seen == former || ++d->join_rounds >= ROUNDS_MAX)
+		d->self_settled = true;
+	else
+		start_self(d, now);
+}
+
 /* A self lookup or a size sample ended. */
 void kith__join_lookup(struct kith_dht *d, const struct kith__lookup *l, kith_time now)
 {
-	uint64_t seen;
-
-	if (l->owner == KITH__OWN_SIZE) {
-		if (d->join_sizes > 0)
-			d->join_sizes--;
-		next_stage(d, now);
-		return;
-	}
-	if (d->join == KITH__JOIN_READY || d->join == KITH__JOIN_IDLE)
-		return;
-	seen = digest(d, l);
-	if (seen == 0) {
-		wait_idle(d, now);
-		return;
-	}
-	if (d->join == KITH__JOIN_FIRST) {
-		d->join = KITH__JOIN_FILL;
-		d->fill_next = 0;
-		start_sizes(d, 2, now);
-		d->self_digest = seen;
-		next_stage(d, now);
-		return;
-	}
-	if (seen == d->self_digest || ++d->join_rounds >= ROUNDS_MAX) {
-		ready(d, now);
-		return;
-	}
-	d->self_digest = seen;
-	start_self(d, now);
+	if (l->owner == KITH__OWN_SIZE && d->join_sizes > 0)
+		d->join_sizes--;
+	if (l->owner == KITH__OWN_SELF &&
+	    (d->join == KITH__JOIN_FIRST || d->join == KITH__JOIN_FILL))
+		self_done(d, l, now);
+	try_ready(d, now);
 }
 
 void kith__join_tick(struct kith_dht *d, kith_time now)
@@ -235,7 +233,7 @@ void kith__join_tick(struct kith_dht *d, kith_time now)
 	if (now < d->probe_at)
 		return;
 	if (d->table.count == 0 || kith__offline(d, now)) {
-		probe(d, now);
+		probe(d);
 		back_off(d, now);
 	} else {
 		d->probe_wait = 0;

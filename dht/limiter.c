@@ -133,16 +133,16 @@ bool kith__limit_record(struct kith_dht *d, const struct kith_addr *a, kith_time
 	return take(d, tag_of(d, a, 1), RECORDS_PER_S, RECORDS_BURST, 1, 0, now);
 }
 
-/* A budget of `rate` per second that saves up 2 seconds; `keep_pct` of it is for others. */
+/* A budget of `rate` per second that saves up 4 seconds; `keep_pct` of it is for others. */
 bool kith__budget_take(struct kith__budget *b, uint64_t rate, uint64_t amount, unsigned keep_pct,
 		       kith_time now)
 {
-	uint64_t full = 2u * rate * KITH_US_PER_S, gain;
+	uint64_t full = 4u * rate * KITH_US_PER_S, gain;
 
 	if (b->at == 0 && b->left == 0) {
 		b->left = full;
 	} else if (now > b->at) {
-		gain = now - b->at < 2u * KITH_US_PER_S ? (now - b->at) * rate : full;
+		gain = now - b->at < 4u * KITH_US_PER_S ? (now - b->at) * rate : full;
 		b->left = full - b->left < gain ? full : b->left + gain;
 	}
 	b->at = now > b->at ? now : b->at;

@@ -145,6 +145,13 @@ static void add_seeds(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 
 	for (i = 0; i < n; i++)
 		kith__lookup_add(d, l, d->table.entry[near[i]].peer, 1u << i % d->params.paths, 1);
+	if (n == 0 && d->table.count != 0) {
+		l->desperate = true;
+		n = kith__table_nearest(&d->table, &l->key, near, KITH__NEAREST, NULL, NULL);
+		for (i = 0; i < n; i++)
+			kith__lookup_add(d, l, d->table.entry[near[i]].peer,
+					 1u << i % d->params.paths, 1);
+	}
 	for (i = 0; i < d->seed_count && l->count < 8; i++)
 		if (!kith__banned(d, d->seed[i], now))
 			kith__lookup_add(d, l, d->seed[i], 1u << i % d->params.paths, 1);
@@ -283,7 +290,7 @@ static struct kith__cand *pick(const struct kith_dht *d, struct kith__lookup *l,
 		if (c == NULL)
 			return NULL;
 		if ((c->flags & KITH__C_AGAIN) != 0 ||
-		    (!kith__banned(d, c->peer, now) && !endpoint_used(l, c)))
+		    ((l->desperate || !kith__banned(d, c->peer, now)) && !endpoint_used(l, c)))
 			return c;
 		c->state = KITH__CAND_FAILED;
 	}

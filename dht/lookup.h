@@ -55,6 +55,7 @@ struct kith__lookup {
 	bool dirty, done, complete;
 	bool found, stores_open, final_sent;
 	bool large_used; /* the one 1,232 B request to a stranger */
+	bool desperate;  /* only barred peers are known: ask them all the same */
 	bool wants_more; /* capacity was missing at the last pump */
 	struct kith_id key;
 	uint64_t radius, seq; /* seq: highest found, or the one to store */

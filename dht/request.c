@@ -278,9 +278,15 @@ void kith__ask_again(struct kith_dht *d, const struct kith__ask *a, struct kith_
 
 void kith__ping(struct kith_dht *d, uint32_t peer, kith_time now)
 {
+	if (!kith__banned(d, peer, now))
+		kith__probe(d, peer);
+}
+
+void kith__probe(struct kith_dht *d, uint32_t peer)
+{
 	size_t i;
 
-	if (d->ping_count >= KITH__PINGS || kith__banned(d, peer, now))
+	if (d->ping_count >= KITH__PINGS)
 		return;
 	for (i = 0; i < d->ping_count; i++)
 		if (d->ping[i] == peer)

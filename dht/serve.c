@@ -22,6 +22,14 @@ static size_t allowed(const struct kith__from *from)
 	return from->proved ? KITH__RPC_LARGE : from->len;
 }
 
+/* The part of every budget kept for peers known for a while; a young node knows none. */
+static unsigned reserve(const struct kith_dht *d, const struct kith__from *from, kith_time now)
+{
+	kith_time young = (kith_time)d->params.age_min_s * KITH_US_PER_S;
+
+	return from->known || now - d->born_at < young ? 0 : d->params.reserve_pct;
+}
+
 static void count_ratio(struct kith_dht *d, const struct kith__from *from, size_t size)
 {
 	uint64_t permille = size * 1000u / from->len;
@@ -47,7 +55,7 @@ static void reply(struct kith_dht *d, const struct kith__from *from, const struc
 	}
 	KITH_ASSERT(size <= allowed(from));
 	if (!kith__budget_take(&d->limiter.reply_bytes, rate, size,
-			       from->known ? 0 : d->params.reserve_pct, now)) {
+			       size == KITH__RPC_SMALL ? 0 : reserve(d, from, now), now)) {
 		d->counters.drop_limit++;
 		return;
 	}
@@ -217,7 +225,7 @@ static enum kith__stored store(struct kith_dht *d, const struct kith__from *from
 	if (!kith__within(d, &d->self[0].id, key, 4))
 		return KITH__ST_FAR;
 	if (!kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_VERIFY_US,
-			       from->known ? 0 : d->params.reserve_pct, now))
+			       reserve(d, from, now), now))
 		return KITH__ST_FULL;
 	return kith__record_store(d, request->record, request->ttl_min, &from->addr, now);
 }
@@ -325,7 +333,7 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 	check_cookie(d, from, m, now);
 	if (!kith__limit_take(d, &from->addr, weight(m->method), from->known, now) ||
 	    !kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_OPEN_US,
-			       from->known ? 0 : d->params.reserve_pct, now)) {
+			       reserve(d, from, now), now)) {
 		d->counters.drop_limit++;
 		if (from->proved)
 			busy(d, from, m, now);

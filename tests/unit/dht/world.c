@@ -94,10 +94,10 @@ static kith_time latency(const struct world *w, uint32_t a, uint32_t b)
 
 static uint32_t find(const struct world *w, const struct kith_addr *a)
 {
-	uint32_t i = (uint32_t)(a->ip[13] << 16 | a->ip[14] << 8 | a->ip[15]);
+	uint32_t i = (uint32_t)(a->ip[12] - 11) | (uint32_t)a->ip[13] << 6 |
+		     (uint32_t)a->ip[14] << 14;
 
-	/* 10.x.y.z holds the number; other plans are searched. */
-	if (a->ip[12] == 11 && i < w->count && kith_addr_equal(&w->node[i].addr, a))
+	if (i < w->count && kith_addr_equal(&w->node[i].addr, a))
 		return i;
 	for (i = 0; i < w->count; i++)
 		if (kith_addr_equal(&w->node[i].addr, a))
@@ -187,9 +187,10 @@ uint32_t world_add(struct world *w, enum kith_dht_mode mode, uint32_t network,
 		w->book = kith_peerbook_new(NULL, 4000000, &w->book_rng);
 	n->rng_state = test_random(&w->random);
 	n->rng = (struct kith_rng){fill, &n->rng_state};
+	/* The number is spread so that the first 16,384 nodes have a /16 each. */
 	n->addr = addr != NULL ? *addr
-			       : kith_addr_v4(11, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-					      (uint8_t)i, 4000);
+			       : kith_addr_v4((uint8_t)(11 + (i & 63)), (uint8_t)(i >> 6),
+					      (uint8_t)(i >> 14), 1, 4000);
 	n->cfg.network = network;
 	n->cfg.mode = mode;
 	n->cfg.services = services;

@@ -58,7 +58,7 @@ struct world {
 
 void world_init(struct world *w, uint64_t seed, size_t cap);
 void world_free(struct world *w);
-/* A new engine with an address of its own (10.x, or `addr`). Returns its number. */
+/* A new engine with an address of its own (a /16 each, or `addr`). Returns its number. */
 uint32_t world_add(struct world *w, enum kith_dht_mode mode, uint32_t network,
 		   const struct kith_addr *addr, uint8_t services);
 /* Gives node `a` the contact of node `b`. */
