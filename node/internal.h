@@ -225,6 +225,12 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 void kith__contact_link(struct kith_node *n, struct kith_contact *c);  /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
+#define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
+void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
+int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32], unsigned count) KITH_MUST_USE;
+int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms, const uint8_t inner[static KITH_INNER]) KITH_MUST_USE;
+void kith__pending_free(struct kith_node *n);
+int kith__load_requests(struct kith_node *n) KITH_MUST_USE;
 void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
 bool kith__seek_dht(struct kith_node *n, const struct kith_dht_event *e);      /* true: was one of its ops */
@@ -247,6 +253,7 @@ void kith__outbox_seal(struct kith_node *n, struct kith_contact *c);           /
 void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack);
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c);         /* new session: all anew */
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c);
+int kith__outbox_insert(struct kith_node *n, struct kith_contact *c, struct kith_out *o) KITH_MUST_USE; /* a loaded entry, ascending id */
 struct kith_out *kith__out_by_id(const struct kith_contact *c, uint64_t id);
 void kith__delivery_run(struct kith_node *n, struct kith_contact *c);          /* send what is durable and due */
 void kith__delivery_tick(struct kith_node *n);
