@@ -52,10 +52,15 @@ void kith__knock_encode(uint8_t out[static KITH_RECORD_CONTENT], const struct ki
 int kith__knock_decode(struct kith_knock *k, const uint8_t in[static KITH_RECORD_CONTENT]) KITH_MUST_USE; /* MALFORMED, VERSION */
 void kith__presence_encode(uint8_t out[static KITH_RECORD_CONTENT], const struct kith_presence *p);
 int kith__presence_decode(struct kith_presence *p, const uint8_t in[static KITH_RECORD_CONTENT]) KITH_MUST_USE;
+/* An endpoint "behind the relay at mailbox `index`" (wire type 3) is held as 100::<index> port 0, a
+ * discard address (RFC 6666): never a destination by accident. Index < KITH_MAILBOXES_MAX. */
+struct kith_addr kith__relay_addr(unsigned index);
+bool kith__relay_index(const struct kith_addr *a, unsigned *index);
 void kith__mailbox_entry_write(struct kith_writer *w, const struct kith_mailbox_entry *e); /* 54 B */
 void kith__mailbox_entry_read(struct kith_reader *r, struct kith_mailbox_entry *e);
 
 /* ---- request.c: contact request, 4,056 B (crypto.md 4) ---- */
+#define KITH_EXTENSION_MAX 354u
 enum kith_request_kind { KITH_REQUEST_FIRST = 1, KITH_REQUEST_AGAIN = 2 };
 struct kith_request {
 	enum kith_request_kind kind; uint32_t spk_id;
@@ -64,8 +69,8 @@ struct kith_request {
 	uint8_t ms[32]; uint32_t list_version, session_epoch; uint64_t created_s;
 	unsigned count; struct kith_mailbox_entry box[KITH_MAILBOXES_MAX];
 	unsigned name_len; char name[KITH_NAME_MAX]; unsigned greeting_len; char greeting[KITH_GREETING_MAX];
+	unsigned extension_len; uint8_t extension[KITH_EXTENSION_MAX]; /* TLVs of newer versions, kept as they are */
 };
-struct kith_request_self { const uint8_t *xk_secret; uint32_t device; };           /* sender's XK secret */
 struct kith_request_peer { const uint8_t *ik, *xk, *spk, *ek; };                  /* recipient's public keys */
 /* Builds bytes 0..4055 with PoW nonce 0; root out. `e_secret` 32, `m` 32 random bytes. AUTH on a bad key. */
 int kith__request_make(uint8_t out[static KITH_INNER], uint8_t root[static 32], const struct kith_request *q, const uint8_t xk_secret[static 32],
@@ -80,6 +85,7 @@ void kith__request_seen(uint8_t h[static 16], const uint8_t in[static KITH_INNER
 void kith__request_digest(uint8_t digest[static 32], const uint8_t in[static KITH_INNER]);
 bool kith__request_work_search(uint64_t *nonce, uint64_t count, const uint8_t ik_b[static 32], const uint8_t ml[static 32], uint64_t day, const uint8_t digest[static 32], unsigned bits);
 unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER], const uint8_t ik_b[static 32], const uint8_t ml[static 32], uint64_t day); /* leading zero bits reached */
+void kith__request_work_put(uint8_t in[static KITH_INNER], uint64_t nonce);
 void kith__request_place(uint8_t tag[static 16], uint8_t wrap[static 32], const uint8_t s[static 32], uint64_t day, uint16_t slot, const uint8_t ml[static 32]);
 
 /* ---- ratchet.c, ratchet_codec.c (crypto.md 5) ---- */
@@ -138,6 +144,12 @@ int kith__list_decode(struct kith_list *l, const uint8_t *in, size_t len) KITH_M
 struct kith_accept { uint8_t p[32]; uint32_t p_epoch; uint8_t cap[16]; uint32_t session_epoch; uint64_t accept_day; struct kith_cert cert; struct kith_list list; };
 size_t kith__accept_encode(uint8_t *out, size_t cap, const struct kith_accept *a);
 int kith__accept_decode(struct kith_accept *a, const uint8_t *in, size_t len) KITH_MUST_USE;
+struct kith_share { uint8_t p[32]; uint32_t p_epoch; uint8_t cap[16]; }; /* KITH_BODY_PRESENCE */
+size_t kith__share_encode(uint8_t *out, size_t cap, const struct kith_share *s);
+int kith__share_decode(struct kith_share *s, const uint8_t *in, size_t len) KITH_MUST_USE;
+struct kith_link_root { uint8_t root[32]; uint64_t start_day; };
+size_t kith__link_root_encode(uint8_t *out, size_t cap, const struct kith_link_root *l);
+int kith__link_root_decode(struct kith_link_root *l, const uint8_t *in, size_t len) KITH_MUST_USE;
 /* Chat: one text, cut into parts of at most `part_max` content bytes. */
 struct kith_chat { struct kith_msgid mid; uint64_t hlc; const uint8_t *text; size_t text_len; bool has_reply; struct kith_msgid reply; };
 size_t kith__chat_tlvs_encode(uint8_t *out, size_t cap, const struct kith_chat *c);      /* the TLV bytes of all parts together */
