@@ -207,8 +207,6 @@ bool kith_node_reply(struct kith_node *n, struct kith_node_reply *out)
 	it->reply.text = it->text;
 	if (it->reply.kind == KITH_REPLY_MESSAGE && it->messages > 0) {
 		it->reply.message = it->message[0];
-		if (it->reply.message.author == 0)
-			(void)kith_node_message_state(n, it->reply.message.id, &it->reply.message.state);
 	}
 	*out = it->reply;
 	return true;

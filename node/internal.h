@@ -104,7 +104,7 @@ struct kith_contact {
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
-	uint32_t session, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
+	bool wanted; /* presence is looked for */ uint32_t session, connecting, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
 	/* own request towards this contact (state REQUESTED) */
 	struct kith_open_request request[3]; enum kith_seek seek; kith_time next_seek; unsigned seek_fails;
 	struct kith_knock *knock; struct kith_bundle *bundle; unsigned bundle_from; uint8_t *request_blob;
@@ -139,18 +139,20 @@ struct kith_node {
 	struct kith_pending *pending[KITH_REQUESTS_MAX]; size_t pendings;
 	struct kith_own_box box[KITH_OWN_BOXES_MAX]; size_t boxes; uint32_t list_version; uint32_t find_op; bool list_dirty;
 	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv, next_request, next_invitation, next_peerbox;
-	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, flushing; struct kith_contact **dirty; size_t dirties, dirty_cap;
+	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, has_start; struct kith_job *account_job, *mailbox_job; uint64_t unknown_kinds, frames_refused; struct kith_contact **dirty; size_t dirties, dirty_cap;
 	struct kith_read *reads; uint32_t next_token; struct kith_work *work_first; bool job_busy;
-	struct kith_replies *replies; struct kith_news *news;   /* events.c */
-	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started;
+	struct kith_publish *publish; struct kith_replies *replies; struct kith_news *news;   /* events.c */
+	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
-	int64_t clock_samples[5]; size_t clock_count;
+	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; kith_time next_seek_start;
 };
 
 /* node.c */
 uint64_t kith__wall_ms(const struct kith_node *n);
 uint64_t kith__wall_s(const struct kith_node *n);   /* period clock: wall plus DHT median (crypto.md 1) */
 uint32_t kith__minutes(const struct kith_node *n);
+/* status.c */
+void kith__seeds_load(struct kith_node *n, const uint8_t *in, size_t len);
 
 /* gate.c */
 /* Runs fn(n, a, b) once everything put so far into the open batch is durable (at once when the open
@@ -206,7 +208,17 @@ int kith__identity_make(struct kith_node *n, const char *name) KITH_MUST_USE;
 void kith__identity_tick(struct kith_node *n);       /* prekey and presence rotation */
 void kith__identity_apply(struct kith_node *n);      /* gives link key and presence secrets to net */
 const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id);
+int kith__prekey_new(struct kith_node *n) KITH_MUST_USE;
+void kith__prekey_complete(struct kith_own_prekey *k);
+void kith__identity_complete(struct kith_node *n, uint64_t made_s);
+struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label, bool shared); /* NULL: 16 are live */
+const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
+void kith__presence_rotate(struct kith_node *n);      /* after a removal: new P and shared cap, old ones end at once */
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0102 for an accepted contact */
+void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
 /* contacts.c */
+int kith__contact_insert(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
+void kith__contact_free(struct kith_node *n, struct kith_contact *c);
 struct kith_contact *kith__contact(const struct kith_node *n, uint64_t id);
 struct kith_contact *kith__contact_by_ik(const struct kith_node *n, const uint8_t ik[static 32]);
 struct kith_contact *kith__contact_by_conv(const struct kith_node *n, uint64_t conv);
@@ -215,6 +227,12 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 void kith__contact_link(struct kith_node *n, struct kith_contact *c);  /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
+#define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
+void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
+int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32], unsigned count) KITH_MUST_USE;
+int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms, const uint8_t inner[static KITH_INNER]) KITH_MUST_USE;
+void kith__pending_free(struct kith_node *n);
+int kith__load_requests(struct kith_node *n) KITH_MUST_USE;
 void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
 bool kith__seek_dht(struct kith_node *n, const struct kith_dht_event *e);      /* true: was one of its ops */
@@ -223,9 +241,12 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER]);
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n);        /* content changed */
+void kith__publish_free(struct kith_node *n);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n, struct kith_contact *c);        /* look up and connect, within the budget */
+void kith__presence_session(struct kith_node *n, struct kith_contact *c, uint32_t session); /* up; 0 = lost or failed */
+void kith__presence_dial(struct kith_node *n);       /* at start: recent contacts */
 void kith__presence_tick(struct kith_node *n);
 kith_time kith__presence_deadline(const struct kith_node *n);
 bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
@@ -237,6 +258,7 @@ void kith__outbox_seal(struct kith_node *n, struct kith_contact *c);           /
 void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack);
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c);         /* new session: all anew */
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c);
+int kith__outbox_insert(struct kith_node *n, struct kith_contact *c, struct kith_out *o) KITH_MUST_USE; /* a loaded entry, ascending id */
 struct kith_out *kith__out_by_id(const struct kith_contact *c, uint64_t id);
 void kith__delivery_run(struct kith_node *n, struct kith_contact *c);          /* send what is durable and due */
 void kith__delivery_tick(struct kith_node *n);
@@ -249,6 +271,7 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);
+void kith__ack_flush(struct kith_node *n);           /* seals the live acks owed, into the batch about to be handed over */
 void kith__ack_tick(struct kith_node *n);
 kith_time kith__ack_deadline(const struct kith_node *n);
 
@@ -260,6 +283,7 @@ uint32_t kith__tagbook_take(struct kith_contact *c);                            
 /* Keys of index i at mailbox ml (send side). NOTFOUND: unknown list or erased. */
 int kith__tagbook_send(const struct kith_contact *c, uint32_t version, const uint8_t ml[static 32], uint32_t i, struct kith_tag_keys *k) KITH_MUST_USE;
 void kith__tagbook_acked(struct kith_contact *c, uint32_t lowest_unacked);
+void kith__tagbook_free(struct kith_node *n);
 /* Which contact (and request) a listed tag at mailbox ml belongs to. */
 struct kith_tag_match { struct kith_contact *c; int request; /* -1 = session */ uint32_t version, index; struct kith_tag_keys keys; };
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16], struct kith_tag_match *m);
@@ -281,6 +305,7 @@ void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *
 void kith__mbox_jobs_tick(struct kith_node *n);
 kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
 void kith__mbox_jobs_free(struct kith_node *n);
+bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
 typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w);
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
@@ -298,6 +323,7 @@ void kith__choose_tick(struct kith_node *n);
 kith_time kith__choose_deadline(const struct kith_node *n);
 bool kith__choose_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__own_list(const struct kith_node *n, struct kith_list *out);          /* listed mailboxes, present version */
+void kith__fetch_free(struct kith_node *n);
 void kith__fetch_tick(struct kith_node *n);
 kith_time kith__fetch_deadline(const struct kith_node *n);
 void kith__fetch_result(struct kith_node *n, const struct kith_mbox_result *r); /* links of own mailboxes */

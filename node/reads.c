@@ -99,8 +99,8 @@ void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r
 	m->text = p != NULL ? (const char *)p : "";
 	m->text_len = p != NULL ? len : 0;
 	m->newer = !kith_rows_is_null(r, 10);
-	if (m->author == 0)
-		(void)kith_node_message_state(n, m->id, &m->state);
+	if (m->author == 0 && kith_node_message_state(n, m->id, &m->state) != KITH_OK)
+		memset(&m->state, 0, sizeof(m->state));
 }
 
 /* b: limit << 1 | newest first */
