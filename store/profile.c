@@ -115,9 +115,9 @@ static int take_lock(struct kith_profile *p)
 	if (flock(p->lock, LOCK_EX | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? KITH_E_LOCKED : KITH_E_IO;
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	/* a full disk must not keep the profile shut */
-	if (ftruncate(p->lock, 0) == 0 && pwrite(p->lock, text, (size_t)n, 0) != n)
-		(void)ftruncate(p->lock, 0);
+	/* who holds it is a help for people: a full disk must not keep the profile shut */
+	if (ftruncate(p->lock, 0) != 0 || pwrite(p->lock, text, (size_t)n, 0) != n)
+		return errno == ENOSPC ? KITH_OK : KITH_E_IO;
 	return KITH_OK;
 }
 
