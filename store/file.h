@@ -13,11 +13,11 @@ struct kith__os_disk {
 };
 struct kith_disk kith__os_disk(struct kith__os_disk *d);
 /* Reads at most `cap` bytes; *len = size of the file. KITH_E_NOTFOUND, KITH_E_IO. */
-int kith__file_read(struct kith_profile *p, const char *name, uint8_t *dst, size_t cap,
-		    size_t *len) KITH_MUST_USE;
+int kith__file_read(struct kith_profile *p, const char *name, uint8_t *dst, size_t cap, size_t *len)
+	KITH_MUST_USE;
 /* Replaces the file at one instant: tmp, sync, rename, sync of the directory. */
-int kith__file_write(struct kith_profile *p, const char *name, const uint8_t *src,
-		     size_t len) KITH_MUST_USE;
+int kith__file_write(struct kith_profile *p, const char *name, const uint8_t *src, size_t len)
+	KITH_MUST_USE;
 int kith__file_touch(struct kith_profile *p, const char *name) KITH_MUST_USE;  /* makes it, empty */
 int kith__file_remove(struct kith_profile *p, const char *name) KITH_MUST_USE; /* absent is ok */
 int kith__file_size(struct kith_profile *p, const char *name, uint64_t *size) KITH_MUST_USE;
@@ -66,8 +66,8 @@ int kith__keyfile_body(struct kith__keyfile *kf, const uint8_t in[static KITH__K
 		       const uint8_t master[static 32]) KITH_MUST_USE;
 /* Adds a wrapper; pass NULL = kind 4. KITH_E_FULL, KITH_E_NOMEM. */
 int kith__keyfile_wrap(struct kith__keyfile *kf, const uint8_t master[static 32], const char *pass,
-		       size_t pass_len, uint32_t passes, uint32_t kib,
-		       struct kith_rng *rng) KITH_MUST_USE;
+		       size_t pass_len, uint32_t passes, uint32_t kib, struct kith_rng *rng)
+	KITH_MUST_USE;
 void kith__keyfile_encode(const struct kith__keyfile *kf, const uint8_t master[static 32],
 			  struct kith_rng *rng, uint8_t out[static KITH__KEYFILE]);
 bool kith__keyfile_protected(const struct kith__keyfile *kf);

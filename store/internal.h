@@ -36,8 +36,8 @@ struct kith_profile {
 int kith__profile_save(struct kith_profile *p) KITH_MUST_USE; /* both copies, counter + 1 */
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32]);
-int kith__profile_path(const struct kith_profile *p, const char *name, char *out,
-		       size_t cap) KITH_MUST_USE;
+int kith__profile_path(const struct kith_profile *p, const char *name, char *out, size_t cap)
+	KITH_MUST_USE;
 /* Looks at the free space: makes the reserve when there is much, gives it up when there is little;
  * keeps p->low (store.md 9). On the workers. */
 void kith__space_check(struct kith_profile *p);
@@ -62,7 +62,7 @@ struct kith_store {
 	bool due; /* a job is wanted though no batch waits */
 	uint64_t open_number, flying_number, committed;
 	enum kith_store_state state;
-	kith_time retry_at, empty_at;
+	kith_time retry_at, idle_at, erase_at;
 	const struct kith__batch *done; /* whose answers are read */
 	size_t answer_next;
 	/* of the worker, between job and done */

@@ -15,8 +15,9 @@
 #define KITH__PAGE_MAX   4096u
 
 /* ---- SQLite in this process (vfs.c, vfs_disk.c, vfs_seal.c, vfs_wal.c) ---- */
-/* Registers the two VFS, once per process. */
-int kith__vfs_start(void) KITH_MUST_USE;
+/* Registers the two VFS, once per process. `rng` not NULL (simulator): the first one given also
+ * seeds SQLite's own generator, which is one for the process and makes the salts of WAL files. */
+int kith__vfs_start(struct kith_rng *rng) KITH_MUST_USE;
 #define KITH__VFS_DISK "kith-disk" /* over struct kith_disk */
 #define KITH__VFS_SEAL "kith-seal" /* seals, over "unix" or the one above */
 /* A file name that carries a pointer: 16 hex digits, then `rest`. */
@@ -55,11 +56,11 @@ struct kith__file {
 	uint8_t head[KITH__FRAME_HEAD];
 };
 /* `cipher` = page bytes as on disk, number N or -1 - frame; plain page to `out`, reserve zero. */
-int kith__page_open(struct kith__seal *s, int64_t number, const uint8_t *cipher,
-		    uint8_t *out) KITH_MUST_USE;
+int kith__page_open(struct kith__seal *s, int64_t number, const uint8_t *cipher, uint8_t *out)
+	KITH_MUST_USE;
 void kith__page_seal(struct kith__seal *s, int64_t number, const uint8_t *page, uint8_t *cipher);
 int kith__wal_read(struct kith__file *f, void *dst, size_t len, uint64_t offset) KITH_MUST_USE;
-int kith__wal_write(struct kith__file *f, const void *src, size_t len,
-		    uint64_t offset) KITH_MUST_USE;
+int kith__wal_write(struct kith__file *f, const void *src, size_t len, uint64_t offset)
+	KITH_MUST_USE;
 
 #endif

@@ -50,8 +50,8 @@ bool kith_profile_protected(const struct kith_profile *p); /* a passphrase is se
 int kith_profile_node_key(struct kith_profile *p, uint8_t secret[static 32]) KITH_MUST_USE;
 /* The sealed seeds file: whole content. load: *len = 0 when there is none or it is damaged. */
 int kith_profile_seeds_save(struct kith_profile *p, const uint8_t *data, size_t len) KITH_MUST_USE;
-int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap,
-			    size_t *len) KITH_MUST_USE;
+int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, size_t *len)
+	KITH_MUST_USE;
 
 /* ---- operations ---- */
 enum kith_op_kind {
@@ -108,8 +108,8 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 void kith_store_close(struct kith_store *s);
 /* Runs one read at once, on the caller's thread; before the loop starts and in tests only. Rows
  * live until the next call. */
-int kith_store_read_now(struct kith_store *s, const struct kith_op *op,
-			struct kith_rows *rows) KITH_MUST_USE;
+int kith_store_read_now(struct kith_store *s, const struct kith_op *op, struct kith_rows *rows)
+	KITH_MUST_USE;
 /* True when the opened database is older than its key file says (store.md 7). Stays so over
  * restarts until the node sets the meta (or box) key "restored" to 0, best with what it restores
  * by. */
@@ -149,7 +149,8 @@ struct kith_store_result {
 /* Results of the last done batch, in order; false: no more. */
 bool kith_store_result(struct kith_store *s, struct kith_store_result *out);
 
-/* NOSPACE: writes are refused but for deletions and `force`. READONLY: reads only, until a restart. */
+/* NOSPACE: writes are refused but for deletions and `force`. READONLY: reads only, until a restart.
+ */
 enum kith_store_state { KITH_STORE_OK, KITH_STORE_NOSPACE, KITH_STORE_READONLY };
 /* As of the last kith_store_done. */
 enum kith_store_state kith_store_state(const struct kith_store *s);

@@ -180,7 +180,7 @@ static struct kith_op simple(enum kith_op_kind kind, unsigned int count, const i
 	return op;
 }
 
-#define INTS(kind, ...)                                                            \
+#define INTS(kind, ...) \
 	simple(KITH_OP_##kind, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), \
 	       (int64_t[]){__VA_ARGS__})
 

@@ -288,6 +288,26 @@ TEST(newer_foreign_and_missing_databases_are_refused)
 	test_disk_free(&disk);
 }
 
+TEST(what_is_refused_keeps_its_log)
+{
+	struct kith_profile *p;
+	struct test_disk disk;
+	struct kith_store *s;
+	size_t wal;
+
+	p = make(&disk, NULL);
+	s = open_account(p);
+	CHECK_OK(kith__exec(s, "PRAGMA user_version=99"));
+	s->broken = true; /* stops without a checkpoint */
+	kith_store_close(s);
+	wal = test_disk_find(&disk, "p/account.db-wal")->now_len;
+	CHECK(wal > 4096);
+	CHECK_EQ(kith_store_open(p, KITH_DB_ACCOUNT, &s), KITH_E_VERSION);
+	CHECK_EQ(test_disk_find(&disk, "p/account.db-wal")->now_len, wal);
+	kith_profile_close(p);
+	test_disk_free(&disk);
+}
+
 /* The database as it was at `from`, under a key file of `now`. */
 TEST(an_older_database_means_restored_until_the_node_says_so)
 {
