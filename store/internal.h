@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "store/batch.h"
@@ -30,9 +31,13 @@ struct kith_profile {
 	atomic_bool reserve_there, low; /* low: the disk is full or nearly so */
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
-	uint8_t master[32];
+	struct kith_arena *arena; /* locked memory; NULL on a given disk: the table's memory */
+	uint8_t *master;          /* 32 bytes */
 	struct kith__keyfile keyfile;
 };
+/* Zeroed memory for keys, at most 64 bytes; wiped when given back. NULL: none. */
+uint8_t *kith__secret_get(struct kith_profile *p, size_t size) KITH_MUST_USE;
+void kith__secret_put(struct kith_profile *p, uint8_t *secret, size_t size);
 int kith__profile_save(struct kith_profile *p) KITH_MUST_USE; /* both copies, counter + 1 */
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32]);

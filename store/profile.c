@@ -55,7 +55,7 @@ int kith__profile_path(const struct kith_profile *p, const char *name, char *out
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32])
 {
-	kith_kdf(key, p->master, sizeof(p->master), KITH_L_DB_PAGE, id, 16);
+	kith_kdf(key, p->master, KITH_KEY, KITH_L_DB_PAGE, id, 16);
 }
 
 int kith__profile_save(struct kith_profile *p)
@@ -72,6 +72,23 @@ int kith__profile_save(struct kith_profile *p)
 	return status;
 }
 
+uint8_t *kith__secret_get(struct kith_profile *p, size_t size)
+{
+	return p->arena != NULL ? kith_arena_get(p->arena, size)
+				: kith_alloc_zero(p->alloc, size, 1);
+}
+
+void kith__secret_put(struct kith_profile *p, uint8_t *secret, size_t size)
+{
+	if (secret == NULL)
+		return;
+	kith_wipe(secret, size);
+	if (p->arena != NULL)
+		kith_arena_put(p->arena, secret);
+	else
+		kith_alloc_free(p->alloc, secret);
+}
+
 void kith_profile_close(struct kith_profile *p)
 {
 	const struct kith_alloc *alloc;
@@ -79,6 +96,8 @@ void kith_profile_close(struct kith_profile *p)
 	if (p == NULL)
 		return;
 	alloc = p->alloc;
+	kith__secret_put(p, p->master, KITH_KEY);
+	kith_arena_free(p->arena);
 	if (p->lock >= 0)
 		(void)close(p->lock);
 	if (p->os && p->os_disk.dir >= 0)
@@ -140,7 +159,9 @@ static int begin(const struct kith_profile_config *cfg, bool create, struct kith
 	p->fatal_ctx = cfg->fatal_ctx;
 	KITH_ASSERT(p->page == 1024 || p->page == 2048 || p->page == 4096);
 	p->dir = kith_alloc_copy(p->alloc, cfg->dir, strlen(cfg->dir));
-	if (p->dir == NULL) {
+	p->arena = p->os ? kith_arena_new() : NULL;
+	p->master = p->os && p->arena == NULL ? NULL : kith__secret_get(p, KITH_KEY);
+	if (p->dir == NULL || p->master == NULL) {
 		status = KITH_E_NOMEM;
 	} else if (p->os) {
 		p->disk = kith__os_disk(&p->os_disk);
@@ -179,7 +200,7 @@ static int fill_new(struct kith_profile *p, const struct kith_profile_config *cf
 	struct kith__keyfile *kf = &p->keyfile;
 	int status;
 
-	kith_rng_fill(p->rng, p->master, sizeof(p->master));
+	kith_rng_fill(p->rng, p->master, KITH_KEY);
 	kith_rng_fill(p->rng, kf->profile, sizeof(kf->profile));
 	for (unsigned int i = 0; i < KITH__ENTRIES; i++)
 		kith_rng_fill(p->rng, kf->entry[i].id, sizeof(kf->entry[i].id));

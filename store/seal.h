@@ -34,7 +34,7 @@ struct kith__seal {
 	const char *path, *wal_path; /* names below */
 	size_t page;                 /* bytes */
 	uint8_t id[16];
-	uint8_t key[32], wal_key[32];
+	uint8_t *key, *wal_key; /* 32 bytes each, in one piece of locked memory */
 	struct kith_noncer noncer;
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;

@@ -34,6 +34,7 @@ static void free_store(struct kith_store *s, bool keep)
 	kith__bytes_free(&s->now_rows);
 	if (s->seal.plain != NULL)
 		kith_wipe(s->seal.plain, s->profile->page);
+	kith__secret_put(s->profile, s->seal.key, 2 * KITH_KEY);
 	kith_alloc_free(alloc, s->seal.cipher);
 	kith_alloc_free(alloc, s->seal.plain);
 	kith_wipe(s, sizeof(*s));
@@ -72,8 +73,12 @@ static int set_seal(struct kith_store *s)
 	seal->wal_path = s->wal_path;
 	seal->page = p->page;
 	memcpy(seal->id, id, sizeof(seal->id));
+	seal->key = kith__secret_get(p, 2 * KITH_KEY);
+	if (seal->key == NULL)
+		return KITH_E_NOMEM;
+	seal->wal_key = seal->key + KITH_KEY;
 	kith__profile_page_key(p, id, seal->key);
-	kith_kdf(seal->wal_key, p->master, sizeof(p->master), KITH_L_DB_WAL, id, 16);
+	kith_kdf(seal->wal_key, p->master, KITH_KEY, KITH_L_DB_WAL, id, 16);
 	kith_noncer_init(&seal->noncer, p->rng);
 	seal->fatal = p->fatal;
 	seal->fatal_ctx = p->fatal_ctx;

@@ -99,6 +99,44 @@ TEST(nothing_readable_reaches_the_disk)
 	end(&w);
 }
 
+/* The form of docs/store.md, read by hand with the keys alone. */
+TEST(pages_and_frames_lie_as_documented)
+{
+	uint8_t ad[24] = {0}, page[4056], stream[32], data[32], head[24];
+	const struct test_disk_file *f;
+	const uint8_t *frame;
+	uint64_t written = 0;
+	struct world w;
+
+	begin_with(&w, 0);
+	fill(&w, 1, 5);
+	memcpy(ad, w.profile->keyfile.entry[0].id, 16);
+	f = test_disk_find(&w.disk, "p/account.db-wal");
+	for (uint64_t n = 0; n < (f->now_len - 32) / 4120; n++) {
+		frame = f->now + 32 + n * 4120;
+		kith_store_u64(ad + 16, (uint64_t)(-1 - (int64_t)n));
+		CHECK_OK(kith_xopen(page, frame + 4096, w.s->seal.key, ad, 24, frame + 24, 4072));
+		kith_store_u64(data, n);
+		memcpy(data + 8, frame + 4096, 24);
+		kith_kdf(stream, w.s->seal.wal_key, 32, KITH_L_DB_MASK, data, 32);
+		for (size_t i = 0; i < 24; i++)
+			head[i] = frame[i] ^ stream[i];
+		CHECK_EQ(head[0] | head[1] | head[2], 0); /* page number, big-endian */
+		CHECK(head[3] >= 1 && head[3] < 200);
+		CHECK_MEM(head + 8, f->now + 16, 8); /* the salts of the header */
+		written |= page[0] != 0;
+	}
+	CHECK(written != 0);
+	kith__checkpoint(w.s, true);
+	f = test_disk_find(&w.disk, "p/account.db");
+	kith_store_u64(ad + 16, 1);
+	CHECK_OK(kith_xopen(page, f->now + 4072, w.s->seal.key, ad, 24, f->now, 4072));
+	CHECK_MEM(page, "SQLite format 3", 16);
+	CHECK_EQ(page[20], 40);
+	CHECK_MEM(page + 68, "Kith", 4);
+	end(&w);
+}
+
 TEST(equal_pages_never_look_equal)
 {
 	const struct test_disk_file *f;
