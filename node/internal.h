@@ -148,6 +148,7 @@ struct kith_node {
 	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
 	struct kith_tagbook *tagbook; struct kith_expects *expects; struct kith_said *said; struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
 	kith_time delivery_due, ack_due; uint64_t unknown_bodies, refused_frames;
+	struct kith_orders *orders; struct kith_fetch *fetch; struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
 	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; kith_time next_seek_start;
 };
@@ -321,7 +322,8 @@ void kith__tagbook_changed(struct kith_node *n);                                
 typedef void (*kith_put_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status, const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position);
 struct kith_put_order { uint8_t ml[32], mk[32]; bool has_mk; struct kith_addr addr; uint8_t tag[16]; struct kith_mbox_bucket bucket; uint8_t ttl_class; const uint8_t *blob; kith_put_fn fn; uint64_t a, b; };
 /* Stamp (bulk lane, after INFO told the bits), PUT, receipt signature checked; fn exactly once.
- * status: KITH_OK with receipt; EXISTS (taken); FULL; NOTFOUND (tombstone); IO (no answer). Copies the blob. */
+ * status: KITH_OK with receipt; EXISTS (taken); FULL (no room, slow down, stamp too dear); NOTFOUND
+ * (tombstone); IO (no answer); AUTH (receipt does not verify). receipt NULL unless OK. Copies the blob. */
 int kith__mbox_order_put(struct kith_node *n, const struct kith_put_order *o) KITH_MUST_USE;
 typedef void (*kith_get_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status, const uint8_t *blob, size_t len);
 struct kith_get_order { uint8_t ml[32]; struct kith_addr addr; uint8_t tag[16]; struct kith_mbox_bucket bucket; kith_get_fn fn; uint64_t a, b; };
@@ -330,7 +332,7 @@ void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32], c
 void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *r, bool *mine);
 void kith__mbox_jobs_tick(struct kith_node *n);
 kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
-void kith__mbox_jobs_free(struct kith_node *n);
+void kith__mbox_jobs_free(struct kith_node *n);                                 /* calls no fn */
 bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
 typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w);
@@ -348,8 +350,10 @@ void kith__work_free(struct kith_node *n);
 void kith__choose_tick(struct kith_node *n);
 kith_time kith__choose_deadline(const struct kith_node *n);
 bool kith__choose_dht(struct kith_node *n, const struct kith_dht_event *e);
-void kith__own_list(const struct kith_node *n, struct kith_list *out);          /* listed mailboxes, present version */
+void kith__choose_free(struct kith_node *n);
+void kith__fetch_cursor_loaded(struct kith_node *n, const uint8_t ml[static 32], uint64_t secret, uint32_t day, uint32_t pos); /* load.c: a row of CURSOR */
 void kith__fetch_free(struct kith_node *n);
+void kith__own_list(const struct kith_node *n, struct kith_list *out);          /* listed mailboxes, present version */
 void kith__fetch_tick(struct kith_node *n);
 kith_time kith__fetch_deadline(const struct kith_node *n);
 void kith__fetch_result(struct kith_node *n, const struct kith_mbox_result *r); /* links of own mailboxes */

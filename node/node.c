@@ -534,6 +534,7 @@ void kith_node_free(struct kith_node *n)
 	kith__pending_free(n);
 	kith__mbox_jobs_free(n);
 	kith__fetch_free(n);
+	kith__choose_free(n);
 	kith__msgs_free(n);
 	kith__work_free(n);
 	kith__publish_free(n);
