@@ -168,18 +168,15 @@ void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const cha
 	kith__reply_wait(n, it);
 }
 
-void kith__reply_message(struct kith_node *n, uint32_t call, int status, const struct kith_node_message *m)
+void kith__reply_message(struct kith_node *n, uint32_t call, const struct kith_node_message *m)
 {
 	struct kith_reply_item *it;
 
 	if (call == 0)
 		return;
 	it = kith__reply_new(n, call, KITH_REPLY_MESSAGE);
-	it->reply.status = status;
-	if (m != NULL) {
-		it->reply.id = m->id;
-		kith__reply_add_message(n, it, m);
-	}
+	it->reply.id = m->id;
+	kith__reply_add_message(n, it, m);
 	kith__reply_wait(n, it);
 }
 
