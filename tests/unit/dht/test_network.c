@@ -193,7 +193,7 @@ TEST(services_are_found_by_walking)
 	for (i = 0; i < 150; i++) {
 		(void)world_add(&w, KITH_DHT_SERVER, 1, NULL, i % 15 == 0 ? KITH_DHT_MAILBOX : 0);
 		if (i > 0)
-			world_seed(&w, i, i % 4 == 0 ? 0 : i % 4);
+			world_seed(&w, i, i < 4 ? 0 : i % 4);
 	}
 	world_run(&w, w.now + 20 * S);
 	services_found = 0;
