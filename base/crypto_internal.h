@@ -29,7 +29,8 @@ void kith__blake2b_64_init(struct kith_hasher *h);
 int kith__record_make(uint8_t out[static KITH_RECORD], const struct kith_record_secret *s,
 		      const uint8_t ik_seed[static 32], uint64_t period, uint64_t seq,
 		      const uint8_t content[static KITH_RECORD_CONTENT],
-		      const uint8_t nonce[static 24], const uint8_t random[static 32]) KITH_MUST_USE;
+		      const uint8_t nonce[static 24], const uint8_t random[static 32])
+	KITH_MUST_USE;
 
 /* The checks of the start-up self-test. Runs check `i`; with `fault` its result is falsified (one
  * bit of an answer, or a good point in the place of a bad one), so the check must then fail.

@@ -117,9 +117,10 @@ TEST(bytes_varint_shortest_only)
 	static const struct {
 		uint64_t v;
 		size_t size;
-	} edge[] = {{0, 1},          {63, 1},         {64, 2},
-		    {16383, 2},      {16384, 4},      {(1u << 30) - 1, 4},
-		    {1u << 30, 8},   {((uint64_t)1 << 62) - 1, 8}};
+	} edge[] = {{0, 1},        {63, 1},
+		    {64, 2},       {16383, 2},
+		    {16384, 4},    {(1u << 30) - 1, 4},
+		    {1u << 30, 8}, {((uint64_t)1 << 62) - 1, 8}};
 	static const char *const longer[] = {"\x40\x3f", "\x80\x00\x3f\xff",
 					     "\xc0\x00\x00\x00\x3f\xff\xff\xff"};
 	struct kith_writer w;

@@ -9,9 +9,9 @@
 TEST(map_siphash)
 {
 	static const uint64_t want[] = {
-		0x726fdb47dd0e0e31u, 0x74f839c593dc67fdu, 0x0d6c8009d9a94f5au, 0x85676696d7fb7e2du,
-		0xcf2794e0277187b7u, 0x18765564cd99a68du, 0xcbc9466e58fee3ceu, 0xab0200f58b01d137u,
-		0x93f5f5799a932462u,
+		0x726fdb47dd0e0e31u, 0x74f839c593dc67fdu, 0x0d6c8009d9a94f5au,
+		0x85676696d7fb7e2du, 0xcf2794e0277187b7u, 0x18765564cd99a68du,
+		0xcbc9466e58fee3ceu, 0xab0200f58b01d137u, 0x93f5f5799a932462u,
 	};
 	uint8_t key[16], data[16];
 	uint8_t i;
@@ -24,7 +24,7 @@ TEST(map_siphash)
 }
 
 #define KEYS 512u
-#define MAX 300u
+#define MAX  300u
 
 struct twin {
 	bool there[KEYS];

@@ -5,8 +5,8 @@
  */
 #include "base/noise.h"
 
-#include <ctype.h>
 #include "base/bytes.h"
+#include <ctype.h>
 #include <string.h>
 
 #include "tests/test.h"
@@ -26,16 +26,16 @@ struct pattern {
 static const struct {
 	const char *name, *text; /* initiator's first; '.' ends a line */
 } table[] = {
-	{"N", "eB"},          {"K", "eBD"},          {"X", "eBsD"},        {"NN", "e.eA"},
-	{"KN", "e.eAC"},      {"NK", "eB.eA"},       {"KK", "eBD.eAC"},    {"NX", "e.eAsB"},
-	{"KX", "e.eACsB"},    {"XN", "e.eA.sC"},     {"IN", "es.eAC"},     {"XK", "eB.eA.sC"},
-	{"IK", "eBsD.eAC"},   {"XX", "e.eAsB.sC"},   {"IX", "es.eACsB"},   {"NK1", "e.eAB"},
-	{"NX1", "e.eAs.B"},   {"X1N", "e.eA.s.C"},   {"X1K", "eB.eA.s.C"}, {"XK1", "e.eAB.sC"},
-	{"X1K1", "e.eAB.s.C"},{"X1X", "e.eAsB.s.C"}, {"XX1", "e.eAs.BsC"}, {"X1X1", "e.eAs.Bs.C"},
-	{"K1N", "e.eA.C"},    {"K1K", "eB.eA.C"},    {"KK1", "e.eACB"},    {"K1K1", "e.eAB.C"},
-	{"K1X", "e.eAsB.C"},  {"KX1", "e.eACs.B"},   {"K1X1", "e.eAs.CB"}, {"I1N", "es.eA.C"},
-	{"I1K", "eBs.eA.C"},  {"IK1", "es.eACB"},    {"I1K1", "es.eAB.C"}, {"I1X", "es.eAsB.C"},
-	{"IX1", "es.eACs.B"}, {"I1X1", "es.eAs.CB"},
+	{"N", "eB"},           {"K", "eBD"},          {"X", "eBsD"},        {"NN", "e.eA"},
+	{"KN", "e.eAC"},       {"NK", "eB.eA"},       {"KK", "eBD.eAC"},    {"NX", "e.eAsB"},
+	{"KX", "e.eACsB"},     {"XN", "e.eA.sC"},     {"IN", "es.eAC"},     {"XK", "eB.eA.sC"},
+	{"IK", "eBsD.eAC"},    {"XX", "e.eAsB.sC"},   {"IX", "es.eACsB"},   {"NK1", "e.eAB"},
+	{"NX1", "e.eAs.B"},    {"X1N", "e.eA.s.C"},   {"X1K", "eB.eA.s.C"}, {"XK1", "e.eAB.sC"},
+	{"X1K1", "e.eAB.s.C"}, {"X1X", "e.eAsB.s.C"}, {"XX1", "e.eAs.BsC"}, {"X1X1", "e.eAs.Bs.C"},
+	{"K1N", "e.eA.C"},     {"K1K", "eB.eA.C"},    {"KK1", "e.eACB"},    {"K1K1", "e.eAB.C"},
+	{"K1X", "e.eAsB.C"},   {"KX1", "e.eACs.B"},   {"K1X1", "e.eAs.CB"}, {"I1N", "es.eA.C"},
+	{"I1K", "eBs.eA.C"},   {"IK1", "es.eACB"},    {"I1K1", "es.eAB.C"}, {"I1X", "es.eAsB.C"},
+	{"IX1", "es.eACs.B"},  {"I1X1", "es.eAs.CB"},
 };
 
 static void put_psk(struct pattern *p, int at)
@@ -74,7 +74,7 @@ static bool load_base(struct pattern *p, const char *base)
 		if (*text == '.')
 			p->lines++;
 		else
-			strncat(p->line[p->lines - 1], text, 1);
+			p->line[p->lines - 1][strlen(p->line[p->lines - 1])] = *text;
 	}
 	return true;
 }
@@ -107,9 +107,10 @@ struct side {
 
 static void read_side(struct side *p, const json_t *v, bool initiator)
 {
-	static const char *const keys[2][4] = {
-		{"resp_static", "resp_ephemeral", "resp_remote_static", "resp_psks"},
-		{"init_static", "init_ephemeral", "init_remote_static", "init_psks"}};
+	static const char *const keys[2][4] = {{"resp_static", "resp_ephemeral",
+						"resp_remote_static", "resp_psks"},
+					       {"init_static", "init_ephemeral",
+						"init_remote_static", "init_psks"}};
 	const char *const *key = keys[initiator];
 	const json_t *psks = json_object_get(v, key[3]);
 	size_t i;
@@ -126,7 +127,8 @@ static void read_side(struct side *p, const json_t *v, bool initiator)
 	kith_dh_public(p->E, p->e);
 	CHECK(json_array_size(psks) <= 4);
 	for (i = 0; i < json_array_size(psks); i++)
-		CHECK_OK(kith_hex_decode(p->psk[i], 32, json_string_value(json_array_get(psks, i)), 64));
+		CHECK_OK(kith_hex_decode(p->psk[i], 32, json_string_value(json_array_get(psks, i)),
+					 64));
 }
 
 static void start(struct side *p, const struct pattern *pat, const json_t *v)
@@ -160,9 +162,7 @@ static void mix_pair(struct side *p, char token)
 	case 'A': mix_dh(p, p->e, p->re); break;
 	case 'D': mix_dh(p, p->s, p->rs); break;
 	case 'P': kith_noise_mix_key_and_hash(&p->n, p->psk[p->psk_used++]); break;
-	default:
-		CHECK(own_e != own_s);
-		mix_dh(p, own_e ? p->e : p->s, own_e ? p->rs : p->re);
+	default: CHECK(own_e != own_s); mix_dh(p, own_e ? p->e : p->s, own_e ? p->rs : p->re);
 	}
 }
 

@@ -27,11 +27,25 @@ TEST(text_valid_utf8)
 					   "\xf4\x8f\xbf\xbf",
 					   "\x1b[0m\n"};
 	static const char *const bad[] = {
-		"\x80",             "\xbf",         "\xc0\x80",         "\xc1\xbf",
-		"\xc2",             "\xc2\x20",     "\xe0\x80\x80",     "\xe0\x9f\xbf",
-		"\xed\xa0\x80",     "\xed\xbf\xbf", "\xe2\x82",         "\xf0\x8f\xbf\xbf",
-		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",         "\xfe",
-		"\xf0\x9f\x98",     "ok\xe2\x28\xa1", "\xf8\x88\x80\x80\x80",
+		"\x80",
+		"\xbf",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc2",
+		"\xc2\x20",
+		"\xe0\x80\x80",
+		"\xe0\x9f\xbf",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xe2\x82",
+		"\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xff",
+		"\xfe",
+		"\xf0\x9f\x98",
+		"ok\xe2\x28\xa1",
+		"\xf8\x88\x80\x80\x80",
 	};
 	size_t i;
 
@@ -49,22 +63,30 @@ TEST(text_hostile_characters_are_visible)
 		{"\x1b[31mred", "\\u{1B}[31mred"},
 		{"\r\b\x07\x7f", "\\u{D}\\u{8}\\u{7}\\u{7F}"},
 		{"\t", "\\u{9}"},
-		{"\xc2\x9b" "31m", "\\u{9B}31m"},             /* C1 CSI */
+		{"\xc2\x9b"
+		 "31m",
+		 "\\u{9B}31m"}, /* C1 CSI */
 		{"\xe2\x80\xa8\xe2\x80\xa9", "\\u{2028}\\u{2029}"},
 		{"\xd8\x9c", "\\u{61C}"},
 		{"\xe2\x80\x8e\xe2\x80\x8f", "\\u{200E}\\u{200F}"},
 		{"\xe2\x80\xaa\xe2\x80\xae", "\\u{202A}\\u{202E}"},
 		{"\xe2\x81\xa6\xe2\x81\xa9", "\\u{2066}\\u{2069}"},
-		{"a\xe2\x80\x8b" "b", "a\\u{200B}b"},
-		{"a\xe2\x80\x8c" "b", "a\\u{200C}b"},         /* no joiner in Latin */
+		{"a\xe2\x80\x8b"
+		 "b",
+		 "a\\u{200B}b"},
+		{"a\xe2\x80\x8c"
+		 "b",
+		 "a\\u{200C}b"}, /* no joiner in Latin */
 		{"a\xe2\x81\xa0\xef\xbb\xbf", "a\\u{2060}\\u{FEFF}"},
-		{"\xf3\xa0\x81\x81", "\\u{E0041}"},           /* tag */
-		{"\xee\x80\x80", "\\u{E000}"},                /* private use */
+		{"\xf3\xa0\x81\x81", "\\u{E0041}"}, /* tag */
+		{"\xee\x80\x80", "\\u{E000}"},      /* private use */
 		{"\xf4\x80\x80\x80", "\\u{100000}"},
 		{"\xef\xb7\x90\xef\xbf\xbe", "\\u{FDD0}\\u{FFFE}"},
 		{"\xf0\x9f\xbf\xbf", "\\u{1FFFF}"},
 		{"\xff\xc2", "\\x{FF}\\x{C2}"},
-		{"\xcc\x81" "a", "\\u{301}a"},                /* a mark on nothing */
+		{"\xcc\x81"
+		 "a",
+		 "\\u{301}a"}, /* a mark on nothing */
 		{"e\xcc\x81\xcc\x82\xcc\x83\xcc\x84!", "e\xcc\x81\xcc\x82!"},
 		{"\x1b\xcc\x81", "\\u{1B}\\u{301}"},
 		/* joiners where they are at home: Persian, a family, a skin tone */
@@ -97,7 +119,8 @@ TEST(text_names_are_cut)
 	char out[256];
 	int i;
 
-	shows(KITH_TEXT_NAME, "12345678901234567890123456789012", "12345678901234567890123456789012");
+	shows(KITH_TEXT_NAME, "12345678901234567890123456789012",
+	      "12345678901234567890123456789012");
 	shows(KITH_TEXT_NAME, "123456789012345678901234567890123",
 	      "1234567890123456789012345678901\xe2\x80\xa6");
 	/* never within an escape, never within a wide character */
@@ -122,7 +145,8 @@ TEST(text_columns)
 
 TEST(text_small_buffers)
 {
-	static const char in[] = "a\x1b" "b\xe6\xbc\xa2";
+	static const char in[] = "a\x1b"
+				 "b\xe6\xbc\xa2";
 	static const char want[] = "a\\u{1B}b\xe6\xbc\xa2";
 	char out[32];
 	size_t cap, len;
@@ -155,13 +179,15 @@ TEST(text_random_bytes)
 		for (i = 0; i < len; i++) {
 			uint64_t draw = test_random(&state);
 
-			in[i] = (char)(draw % 3 == 0 ? 0xe2 : draw % 3 == 1 ? 0x80 + draw / 3 % 64
-									     : draw / 3 % 256);
+			in[i] = (char)(draw % 3 == 0   ? 0xe2
+				       : draw % 3 == 1 ? 0x80 + draw / 3 % 64
+						       : draw / 3 % 256);
 		}
 		CHECK(kith_text_show(out, sizeof(out), mode, 2, in, len) < sizeof(out));
 		CHECK(kith_text_valid(out, strlen(out)));
 		for (i = 0; out[i] != '\0'; i++)
-			CHECK((uint8_t)out[i] >= 0x20 || (out[i] == '\n' && mode == KITH_TEXT_BODY));
+			CHECK((uint8_t)out[i] >= 0x20 ||
+			      (out[i] == '\n' && mode == KITH_TEXT_BODY));
 		CHECK(strchr(out, 0x7f) == NULL && strstr(out, "\xe2\x80\xae") == NULL);
 		CHECK(mode == KITH_TEXT_BODY || kith_text_columns(out) <= 32);
 	}

@@ -8,7 +8,8 @@
 
 TEST(codec_hex)
 {
-	static const char *const bad[] = {"0", "000", "0g", "g0", " 0", "0x", "/0", ":0", "@0", "`0"};
+	static const char *const bad[] = {"0",  "000", "0g", "g0", " 0",
+					  "0x", "/0",  ":0", "@0", "`0"};
 	uint8_t in[256], out[256];
 	char text[513];
 	size_t i;
@@ -42,7 +43,8 @@ TEST(codec_base32)
 					       {"foob", "MZXW6YQ"},
 					       {"fooba", "MZXW6YTB"},
 					       {"foobar", "MZXW6YTBOI"}};
-	static const char *const bad[] = {"M", "MYA", "M1", "M0", "M8", "M=", "MZ", "M ", "MY======"};
+	static const char *const bad[] = {"M",  "MYA", "M1", "M0",      "M8",
+					  "M=", "MZ",  "M ", "MY======"};
 	uint8_t in[64], out[64];
 	char text[128];
 	uint64_t state = test_seed();
