@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "base/crypto.h"
-#include "dht/internal.h"
+#include "dht/dht.h"
+#include "dht/peerbook.h"
+#include "dht/rpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct fuzz {
 	struct kith_dht *d;
+	struct kith_peerbook *book;
 	struct kith_drbg drbg;
 	struct kith_rng rng;
 	uint8_t secret[32], key[32];
@@ -58,9 +61,8 @@ static void drain(struct fuzz *f, size_t request, bool cookie)
 	}
 	while (kith_dht_event(f->d, &e))
 		;
-	KITH_ASSERT(f->d->req_count <= KITH_DHT_REQUESTS_MAX);
-	KITH_ASSERT(f->d->table.count <= KITH_DHT_TABLE_MAX);
-	KITH_ASSERT(f->d->counters.ratio_max_permille <= 1000);
+	KITH_ASSERT(kith_dht_status(f->d).peers <= KITH_DHT_TABLE_MAX);
+	KITH_ASSERT(kith_dht_counters(f->d)->ratio_max_permille <= 1000);
 }
 
 static void sealed(struct fuzz *f, unsigned from, const uint8_t *body, size_t size)
@@ -95,7 +97,9 @@ static void start(struct fuzz *f)
 
 		kith__self_init(&f->peer[i], secret, 3);
 	}
-	f->d = kith_dht_new(&cfg, kith_peerbook_new(NULL, 1000, &f->rng), &f->rng, f->now);
+	f->book = kith_peerbook_new(NULL, 1000, &f->rng);
+	KITH_ASSERT(f->book != NULL);
+	f->d = kith_dht_new(&cfg, f->book, &f->rng, f->now);
 	KITH_ASSERT(f->d != NULL);
 }
 
@@ -132,14 +136,12 @@ static void step(struct fuzz *f, uint8_t command, const uint8_t *body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct kith_peerbook *book;
 	uint8_t body[KITH__RPC_BODY_MAX];
 	struct fuzz f;
 
 	if (kith_crypto_start() != NULL)
 		return 0;
 	start(&f);
-	book = f.d->book;
 	while (len >= 2) {
 		size_t n = (size_t)data[1] * 5 < len - 2 ? (size_t)data[1] * 5 : len - 2;
 
@@ -150,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		len -= 2 + n;
 	}
 	kith_dht_free(f.d);
-	KITH_ASSERT(kith__peer_count(book) == 0);
-	kith_peerbook_free(book);
+	KITH_ASSERT(kith__peer_count(f.book) == 0);
+	kith_peerbook_free(f.book);
 	return 0;
 }

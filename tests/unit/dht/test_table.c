@@ -191,6 +191,8 @@ TEST(seats_age_wins_over_speed)
 	for (i = 0; i < 4; i++)
 		CHECK(!kith__table_failed(&b.table, old[1]));
 	CHECK(kith__table_failed(&b.table, old[1]));
+	kith__table_wipe(&b.table);
+	kith_peerbook_free(b.book);
 }
 
 TEST(ticks_wrap)
@@ -246,6 +248,8 @@ TEST(nearest_equals_the_naive_order)
 			CHECK_EQ(worse, i);
 		}
 	}
+	kith__table_wipe(&b.table);
+	kith_peerbook_free(b.book);
 }
 
 TEST(size_estimate_against_the_closed_form)
