@@ -155,14 +155,17 @@ void couple_warm(struct couple *c)
 	size_t len;
 	int turn;
 
-	for (turn = 0; turn < 3; turn++) {
+	for (turn = 0; turn < 4; turn++) {
 		int who = turn % 2 == 0;
 
 		ack.next = c->seq[!who] + 1;
-		len = couple_seal(c, who, false, "hello", &ack, frame);
+		len = couple_seal(c, who, turn == 3, "hello", &ack, frame);
 		CHECK_OK(couple_open(c, !who, frame, len, &o));
+		c->now_ms += 31000;
 	}
+	c->now_ms -= 62000;
 	CHECK(c->side[0].chain_acked && c->side[1].chain_acked);
+	CHECK(c->side[0].step_due && !c->side[1].step_due);
 }
 
 void couple_state(uint8_t out[32], const struct kith_ratchet *r)
