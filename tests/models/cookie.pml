@@ -16,7 +16,7 @@
 #define HI	6
 #define M2	3
 #define CK	1
-#define DGRAMS	7	/* datagrams of the run */
+#define DGRAMS	5	/* datagrams of the run */
 #define ANSWERS	4	/* answers per path */
 
 byte came[2], went[2];	/* bytes per address */
@@ -27,26 +27,25 @@ byte firstlen;
 bool load;
 bool cookies, msgs;	/* ghosts */
 
-inline answer(a, low, high)
+inline draw(low, high)
 {
-	if
-	:: select_len(low, high); went[a] = went[a] + len
-	fi;
-	assert(went[a] <= came[a])
-}
-
-inline select_len(low, high)
-{
-	len = low;
+	size = low;
 	do
-	:: len < high -> len++
+	:: size < high -> size++
 	:: break
 	od
 }
 
+inline answer(to, from, upto)
+{
+	draw(from, upto);
+	went[to] = went[to] + size;
+	assert(went[to] <= came[to])
+}
+
 active proctype responder()
 {
-	byte a, in, len;
+	byte a, in, size;
 end:	do
 	:: atomic { total < DGRAMS ->
 		total++;
@@ -54,8 +53,8 @@ end:	do
 		:: a = 0
 		:: a = 1
 		fi;
-		select_len(LO, HI);
-		in = len;
+		draw(LO, HI);
+		in = size;
 		came[a] = came[a] + in;
 		if
 		/* does not open, or silence by the rules */
@@ -82,7 +81,7 @@ end:	do
 #endif
 			msgs = true
 		fi;
-		in = 0; len = 0; a = 0
+		in = 0; size = 0; a = 0
 	   }
 #ifdef FAULT_TIMER
 	:: atomic { known && answers[0] < ANSWERS -> answers[0]++; answer(0, M2, firstlen) }

@@ -10,7 +10,7 @@
  * States: when nothing is under way and nobody waits, both sides have the same
  * current session.
  *
- * @faults NOTIEBREAK HALFOPEN
+ * @faults NOTIEBREAK HALFOPEN STARTS OLDHALF
  * @reach AGREED RESCUE RESTART
  */
 #define E	3	/* e numbers per side */
@@ -35,6 +35,13 @@ bool rescue;		/* ghost */
 #define ENUM(sid)	(((sid) - 1) / 2)
 #define QUIET	(msg1[0] == 0 && msg1[1] == 0 && msg2[0] == 0 && msg2[1] == 0 && \
 		data[0] == 0 && data[1] == 0 && pong[0] == 0 && pong[1] == 0)
+
+#ifdef FAULT_STARTS
+#define MAY_START(me) true
+#else
+/* the higher side starts none while it holds an answered one of the lower */
+#define MAY_START(me) ((me) == 0 || half[me] == 0)
+#endif
 
 inline take(set, sid)
 {
@@ -66,7 +73,7 @@ proctype side(byte me)
 	byte sid, dups;
 end:	do
 	/* start: no session, or a dead one; timers of live packets are not modelled */
-	:: atomic { pend[me] == 0 && e[me] < E && cur[me] == 0 ->
+	:: atomic { pend[me] == 0 && e[me] < E && cur[me] == 0 && MAY_START(me) ->
 		pend[me] = SID(me, e[me]); e[me]++;
 		msg1[1 - me] = msg1[1 - me] | BIT(pend[me])
 	   }
@@ -100,7 +107,12 @@ end:	do
 			if
 			:: ENUM(sid) + 1 > seen[me] ->
 				seen[me] = ENUM(sid) + 1;
+#ifdef FAULT_OLDHALF
 				half[me] = half[me] | BIT(sid);
+#else
+				/* one per contact device: the newer replaces */
+				half[me] = BIT(sid);
+#endif
 #ifndef FAULT_NOTIEBREAK
 				if
 				:: me == 1 -> pend[me] = 0

@@ -14,9 +14,9 @@
  * @reach FAR GAP
  */
 #define TABLE	2
-#define CAP	3
-#define STREAM	5
-#define N	9	/* indices of the run */
+#define CAP	2
+#define STREAM	3
+#define N	6	/* indices of the run */
 #define BIT(i)	(1 << (i))
 #define HAS(m, i) (((m) >> (i)) & 1)
 
@@ -167,7 +167,7 @@ end:	do
 	:: atomic { next == N && unacked == 0 && base >= N - 1 -> assert(false) }
 #endif
 #ifdef REACH_GAP
-	:: atomic { base > 3 && !HAS(eaten, 0) && HAS(eaten, 5) -> assert(false) }
+	:: atomic { base > 3 && !HAS(eaten, 0) && HAS(eaten, 4) -> assert(false) }
 #endif
 	od
 }

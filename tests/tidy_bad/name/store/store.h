@@ -7,3 +7,5 @@ int store_go(void); /* BREACH */
 int kith_dht_go(void); /* BREACH */
 /* A hidden struct. */
 typedef struct kith_store_x kith_store_x; /* BREACH */
+/* Internal to the folder. */
+int kith__store_go(void); /* BREACH */
