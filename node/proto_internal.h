@@ -31,6 +31,11 @@ int kith__request_build(uint8_t out[static KITH_INNER], uint8_t root[static 32],
 			const uint8_t m[static 32], struct kith_noncer *noncer,
 			const uint8_t *nonces /* 48, or NULL: from noncer */) KITH_MUST_USE;
 
+#define KITH__PLAIN2 2632u
+/* What box2 held: everything of `q` behind the certificate. MALFORMED (q is then half written). */
+int kith__request_plain2_read(struct kith_request *q, const uint8_t in[static KITH__PLAIN2])
+	KITH_MUST_USE;
+
 /* Seals one frame of `size` bytes: 4,056 = full, else light. `nonces` as above. */
 void kith__ratchet_seal(struct kith_ratchet *r, uint8_t *out, size_t size, const uint8_t *body,
 			size_t body_len, struct kith_noncer *noncer, const uint8_t *nonces);

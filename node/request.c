@@ -25,7 +25,7 @@
 #define AT_BOX2 1376u
 #define AT_WORK 4048u
 #define PLAIN1  208u
-#define PLAIN2  2632u
+#define PLAIN2  KITH__PLAIN2
 #define BOX1    (PLAIN1 + KITH_SEAL_OVERHEAD)
 #define BOX2    (PLAIN2 + KITH_SEAL_OVERHEAD)
 #define BOXES   (KITH_MAILBOXES_MAX * 54u)
@@ -170,7 +170,7 @@ static void read_text(struct kith_reader *r, void *out, size_t len, size_t size)
 	kith_read_zeros(r, size - len);
 }
 
-static int read_plain2(struct kith_request *q, const uint8_t in[PLAIN2])
+int kith__request_plain2_read(struct kith_request *q, const uint8_t in[static KITH__PLAIN2])
 {
 	struct kith_reader r;
 	unsigned i;
@@ -324,7 +324,7 @@ static int open_box2(struct schedule *s, struct kith_request *q, const uint8_t *
 		return KITH_E_AUTH;
 	to_box2(s, in + AT_BOX1);
 	if (kith_open(plain2, s->key, s->tr, 32, in + AT_BOX2, BOX2) == KITH_OK &&
-	    read_plain2(q, plain2) == KITH_OK)
+	    kith__request_plain2_read(q, plain2) == KITH_OK)
 		err = KITH_OK;
 	kith_wipe(plain2, sizeof(plain2));
 	return err;
