@@ -29,7 +29,8 @@ _Static_assert(KITH__HEAD_FULL + KITH_BODY + KITH_SEAL_OVERHEAD == KITH_INNER, "
 
 /* ---- start ---- */
 
-static void start(struct kith_ratchet *r, const uint8_t root[32], const struct kith_ratchet_context *c)
+static void start(struct kith_ratchet *r, const uint8_t root[32],
+		  const struct kith_ratchet_context *c)
 {
 	uint8_t in[76];
 	struct kith_writer w;
@@ -307,7 +308,8 @@ int kith__ratchet_seal_light(struct kith_ratchet *r, uint8_t out[static KITH_FRA
 {
 	size_t size = 256;
 
-	while (size - KITH__HEAD_LIGHT - KITH_SEAL_OVERHEAD < body_len && size <= KITH_FRAME_LIGHT_MAX)
+	while (size - KITH__HEAD_LIGHT - KITH_SEAL_OVERHEAD < body_len &&
+	       size <= KITH_FRAME_LIGHT_MAX)
 		size += 256;
 	if (size > KITH_FRAME_LIGHT_MAX)
 		return KITH_E_FULL;

@@ -368,8 +368,8 @@ void kith__request_digest(uint8_t digest[static 32], const uint8_t in[static KIT
 /* IK_B 32 | ML 32 | day 8 | digest 32 | nonce 8 */
 #define WORK 112u
 
-static void work_start(uint8_t in[WORK], const uint8_t ik_b[32], const uint8_t ml[32],
-		       uint64_t day, const uint8_t digest[32])
+static void work_start(uint8_t in[WORK], const uint8_t ik_b[32], const uint8_t ml[32], uint64_t day,
+		       const uint8_t digest[32])
 {
 	memcpy(in, ik_b, 32);
 	memcpy(in + 32, ml, 32);
@@ -399,9 +399,8 @@ void kith__request_work_put(uint8_t in[static KITH_INNER], uint64_t nonce)
 	kith_store_u64(in + AT_WORK, nonce);
 }
 
-unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER],
-				 const uint8_t ik_b[static 32], const uint8_t ml[static 32],
-				 uint64_t day)
+unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER], const uint8_t ik_b[static 32],
+				 const uint8_t ml[static 32], uint64_t day)
 {
 	uint8_t work[WORK], h[32], digest[32];
 	unsigned bits = 0;

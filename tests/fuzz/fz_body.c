@@ -45,7 +45,8 @@ static void try_chat(const uint8_t *data, size_t len)
 	if (kith__chat_tlvs_decode(&text, data, len) != KITH_OK)
 		return;
 	KITH_ASSERT(text.text_len <= KITH_TEXT_MAX);
-	KITH_ASSERT(text.text_len == 0 || (text.text >= data && text.text + text.text_len <= data + len));
+	KITH_ASSERT(text.text_len == 0 ||
+		    (text.text >= data && text.text + text.text_len <= data + len));
 	KITH_ASSERT(kith_text_valid((const char *)text.text, text.text_len));
 }
 

@@ -43,7 +43,8 @@ static size_t seal_as(const struct kith_ratchet *b, uint8_t frame[KITH_INNER], b
 		memset(plain + 42, 0, sizeof(plain) - 42);
 	if (len > 10) {
 		memcpy(plain, data, 10);
-		memcpy(plain + box - 40, data + 10, len - 10 < size - box ? len - 10 : size - box - 40);
+		memcpy(plain + box - 40, data + 10,
+		       len - 10 < size - box ? len - 10 : size - box - 40);
 	}
 	kith_seal(frame, nonce, b->hks, &suite, 1, plain, box - 40);
 	memcpy(ad, b->ad, 32);

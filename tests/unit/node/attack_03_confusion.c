@@ -43,7 +43,8 @@ static void make_signed(void)
 	memcpy(bundle.ek, c.a->ek, KITH_KEM_EK);
 	kith__bundle_make(thing[BUNDLE], &bundle, c.a->ik_seed, c.a->ik);
 	thing_len[BUNDLE] = KITH_INNER;
-	thing_len[MANIFEST] = kith__manifest_make(thing[MANIFEST], &manifest, c.a->ik_seed, c.a->ik);
+	thing_len[MANIFEST] =
+		kith__manifest_make(thing[MANIFEST], &manifest, c.a->ik_seed, c.a->ik);
 }
 
 static void make_all(struct kith_rng *rng)
@@ -79,6 +80,7 @@ static int open_as(enum kind as, const uint8_t *in, size_t len)
 	} out;
 	uint8_t root[32];
 	uint64_t seq;
+	int err;
 
 	switch (as) {
 	case RECORD: return kith_record_open(out.inner, &seq, in, &secret, 20000);
@@ -87,7 +89,9 @@ static int open_as(enum kind as, const uint8_t *in, size_t len)
 	case LIGHT:
 		copy = c.side[1]; /* skipped keys are none: nothing is shared */
 		CHECK_EQ(copy.skipped_count, 0);
-		return kith__ratchet_open(&copy, &o, in, len, c.now_ms);
+		err = kith__ratchet_open(&copy, &o, in, len, c.now_ms);
+		kith__ratchet_wipe(&copy);
+		return err;
 	case BLOB: return kith__blob_unwrap(out.inner, c.side[1].hkr, tag, in);
 	case BUNDLE: return kith__bundle_open(&out.b, in, c.a->ik, TEST_NOW);
 	case MANIFEST: return kith__manifest_open(&out.m, in, len, c.a->ik);
@@ -141,7 +145,7 @@ TEST(confusion_of_ciphertexts)
 /* One key signs under all labels; none of its signatures may pass for another. */
 TEST(confusion_of_signatures)
 {
-	static const enum kith_label label[] = {KITH_L_CERT,	KITH_L_BUNDLE,	KITH_L_MANIFEST,
+	static const enum kith_label label[] = {KITH_L_CERT,    KITH_L_BUNDLE,  KITH_L_MANIFEST,
 						KITH_L_REC_SIG, KITH_L_MB_RCPT, KITH_L_MB_BIND,
 						KITH_L_MB_JOIN};
 	const size_t count = sizeof(label) / sizeof(label[0]);

@@ -178,7 +178,8 @@ TEST(attack_40_receiver_can_make_the_same_transcript)
 		kith__ratchet_seal(&writer, frame, i % 2 ? 256 : KITH_INNER, body, 32 + b.len,
 				   &c.noncer[1], NULL);
 		CHECK(judge(reader, frame, i % 2 ? 256 : KITH_INNER, text));
-		CHECK_OK(kith__ratchet_open(&reader, &o, frame, i % 2 ? 256 : KITH_INNER, c.now_ms));
+		CHECK_OK(
+			kith__ratchet_open(&reader, &o, frame, i % 2 ? 256 : KITH_INNER, c.now_ms));
 	}
 	couple_end(&c);
 }

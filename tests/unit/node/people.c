@@ -38,8 +38,8 @@ void person_free(struct person *p)
 
 struct kith_request_keys person_keys(const struct person *p)
 {
-	return (struct kith_request_keys){p->ik,	 p->xk_secret, p->xk, p->spk_secret,
-					  p->spk, p->dk,	 p->ek};
+	return (struct kith_request_keys){p->ik,  p->xk_secret, p->xk, p->spk_secret,
+					  p->spk, p->dk,        p->ek};
 }
 
 void person_request(struct person *a, const struct person *b, struct kith_rng *rng,
@@ -105,7 +105,8 @@ void couple_begin(struct couple *c, struct kith_rng *rng)
 						c->b->cert.device, q.session_epoch};
 	kith__ratchet_init_a(&c->side[0], root_a, c->a->rdh_secret, c->a->rek_seed, &context);
 	draw_seeds(rng, &seeds);
-	CHECK_OK(kith__ratchet_init_b(&c->side[1], root_b, q.rdh, q.rek, &seeds, c->now_ms, &context));
+	CHECK_OK(kith__ratchet_init_b(&c->side[1], root_b, q.rdh, q.rek, &seeds, c->now_ms,
+				      &context));
 }
 
 void couple_end(struct couple *c)
@@ -136,8 +137,9 @@ size_t couple_seal(struct couple *c, int who, bool light, const char *text,
 		return size;
 	}
 	draw_seeds(c->rng, &seeds);
-	CHECK_OK(kith__ratchet_seal_full(r, out, body, kith__ratchet_step_wanted(r, c->now_ms, false),
-					 &seeds, c->now_ms, &c->noncer[who]));
+	CHECK_OK(kith__ratchet_seal_full(r, out, body,
+					 kith__ratchet_step_wanted(r, c->now_ms, false), &seeds,
+					 c->now_ms, &c->noncer[who]));
 	return size;
 }
 

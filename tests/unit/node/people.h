@@ -3,7 +3,6 @@
 #ifndef KITH_TEST_PEOPLE_H
 #define KITH_TEST_PEOPLE_H
 
-
 #include "node/proto.h"
 
 #define TEST_NOW 1794960000u
@@ -40,8 +39,8 @@ struct couple {
 void couple_begin(struct couple *c, struct kith_rng *rng);
 void couple_end(struct couple *c);
 /* Seals a text of `who` with the next seq: light if wished and allowed. The frame's length. */
-size_t couple_seal(struct couple *c, int who, bool light, const char *text, const struct kith_ack *ack,
-		   uint8_t out[KITH_INNER]);
+size_t couple_seal(struct couple *c, int who, bool light, const char *text,
+		   const struct kith_ack *ack, uint8_t out[KITH_INNER]);
 /* Opens a frame at `who`; the status. `text` (may be NULL) gets the content. */
 int couple_open(struct couple *c, int who, const uint8_t *frame, size_t len,
 		struct kith_opened *opened);

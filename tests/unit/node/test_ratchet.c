@@ -164,7 +164,8 @@ TEST(ratchet_numbers_near_the_end_are_refused)
 
 		CHECK_EQ(c.side[0].ns, UINT32_MAX);
 		CHECK_EQ(kith__ratchet_seal_full(&c.side[0], frame, body, false, NULL, c.now_ms,
-						 &c.noncer[0]), KITH_E_STATE);
+						 &c.noncer[0]),
+			 KITH_E_STATE);
 		CHECK_EQ(kith__ratchet_seal_light(&c.side[0], frame, &len, body, 40, &c.noncer[0]),
 			 KITH_E_STATE);
 	}
@@ -377,7 +378,8 @@ TEST(ratchet_old_header_keys_are_bounded)
 		CHECK_OK(couple_open(&c, 0, frame, KITH_INNER, &opened));
 	}
 	for (k = 0; k < c.side[1].skipped_count; k++)
-		chains += k == 0 || memcmp(c.side[1].skipped[k].hk, c.side[1].skipped[k - 1].hk, 32);
+		chains +=
+			k == 0 || memcmp(c.side[1].skipped[k].hk, c.side[1].skipped[k - 1].hk, 32);
 	CHECK_EQ(chains, 31); /* 30 old ones and the present */
 	for (i = 0; i < 40; i++)
 		opens += couple_open(&c, 1, late[i], KITH_INNER, &opened) == KITH_OK;

@@ -5,8 +5,8 @@
 
 #include "node/proto_internal.h"
 #include "tests/test.h"
-#include "tests/vectors.h"
 #include "tests/unit/node/people.h"
+#include "tests/vectors.h"
 
 static struct person people[2];
 static int actors;
@@ -310,7 +310,8 @@ TEST(request_refuses_every_changed_byte)
 	person_request(a, b, &rng, KITH_REQUEST_FIRST, made, root, &q);
 	memset(&got, 0x5a, sizeof(got));
 	for (bit = 0; bit < (KITH_INNER - 8) * 8; bit += 8 * step + kith_rng_below(&rng, 8)) {
-		if (bit / 8 >= 40 && bit / 8 < 4000) /* thinned out: each try costs a decapsulation */
+		if (bit / 8 >= 40 &&
+		    bit / 8 < 4000) /* thinned out: each try costs a decapsulation */
 			bit += 64;
 		made[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		CHECK(kith__request_open(&got, out_root, made, &self, TEST_NOW) == KITH_E_AUTH);
