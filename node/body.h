@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "node/cert.h"
 
+/* Unknown types are acknowledged, counted and shown as "needs a newer version". */
 enum kith_body_type {
 	KITH_BODY_CHAT = 0x0001,
 	KITH_BODY_ACK = 0x0002,

@@ -7,11 +7,14 @@
 #include "base/limits.h"
 #include "base/record.h"
 
+/* Where somebody is written to: link key, address, bucket bits (<= 6), days kept. */
 struct kith_mailbox_entry {
 	uint8_t ml[32];
 	struct kith_addr addr;
 	uint8_t p, retention, flags;
 };
+
+/* For holders of an address. */
 struct kith_knock {
 	uint16_t flags;
 	uint64_t expiry_s;
@@ -23,6 +26,8 @@ struct kith_knock {
 	unsigned count;
 	struct kith_mailbox_entry box[3];
 };
+
+/* For contacts. */
 struct kith_presence {
 	uint16_t flags;
 	uint64_t expiry_s;

@@ -218,10 +218,12 @@ static void seal_box(uint8_t *out, const struct schedule *s, const uint8_t *m, s
 }
 
 static int make_shared(struct schedule *s, uint8_t *head, const struct kith_request_peer *to,
-		       const uint8_t xk_secret[32], const uint8_t e_secret[32], const uint8_t m[32])
+		       const uint8_t xk_secret[32], const struct kith__request_random *random)
 {
+	const uint8_t *e_secret = random->e_secret;
+
 	kith_dh_public(head + AT_E, e_secret);
-	if (kith_kem_encap(head + AT_CT, s->ss, to->ek, m) != KITH_OK ||
+	if (kith_kem_encap(head + AT_CT, s->ss, to->ek, random->m) != KITH_OK ||
 	    kith_dh(s->dh1, e_secret, to->xk) != KITH_OK ||
 	    kith_dh(s->dh2, e_secret, to->spk) != KITH_OK ||
 	    kith_dh(s->dh3, xk_secret, to->spk) != KITH_OK ||
@@ -232,28 +234,29 @@ static int make_shared(struct schedule *s, uint8_t *head, const struct kith_requ
 
 int kith__request_build(uint8_t out[static KITH_INNER], uint8_t root[static 32],
 			const struct kith_request *q, const uint8_t xk_secret[static 32],
-			const struct kith_request_peer *to, const uint8_t e_secret[static 32],
-			const uint8_t m[static 32], struct kith_noncer *noncer,
-			const uint8_t *nonces)
+			const struct kith_request_peer *to,
+			const struct kith__request_random *random)
 {
 	uint8_t made[KITH_INNER] = {0};
 	uint8_t plain1[PLAIN1], plain2[PLAIN2];
+	const uint8_t *nonces = random->nonces;
 	struct schedule s;
 	int err;
 
 	made[0] = KITH_SUITE;
 	made[1] = (uint8_t)q->kind;
 	kith_store_u32(made + 4, q->spk_id);
-	err = make_shared(&s, made, to, xk_secret, e_secret, m);
+	err = make_shared(&s, made, to, xk_secret, random);
 	if (err != KITH_OK)
 		goto out;
 	write_plain1(plain1, q);
 	write_plain2(plain2, q);
 	transcript(&s, made, to);
 	to_box1(&s);
-	seal_box(made + AT_BOX1, &s, plain1, PLAIN1, noncer, nonces);
+	seal_box(made + AT_BOX1, &s, plain1, PLAIN1, random->noncer, nonces);
 	to_box2(&s, made + AT_BOX1);
-	seal_box(made + AT_BOX2, &s, plain2, PLAIN2, noncer, nonces == NULL ? NULL : nonces + 24);
+	seal_box(made + AT_BOX2, &s, plain2, PLAIN2, random->noncer,
+		 nonces == NULL ? NULL : nonces + 24);
 	to_root(root, &s, made);
 	memcpy(out, made, KITH_INNER);
 out:
@@ -267,7 +270,9 @@ int kith__request_make(uint8_t out[static KITH_INNER], uint8_t root[static 32],
 		       const struct kith_request_peer *to, const uint8_t e_secret[static 32],
 		       const uint8_t m[static 32], struct kith_noncer *noncer)
 {
-	return kith__request_build(out, root, q, xk_secret, to, e_secret, m, noncer, NULL);
+	const struct kith__request_random random = {e_secret, m, noncer, NULL};
+
+	return kith__request_build(out, root, q, xk_secret, to, &random);
 }
 
 /* ---- opening ---- */
