@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: ISC
+"""address.txt: addresses, safety numbers, certificate."""
+import k1
+from out import Out, fix
+from prim import ed_public, x25519_base
+
+
+def make():
+    o = Out('address, safety number, certificate, crypto.md section 2')
+    for name in 'ab':
+        ik, cap = ed_public(fix('ik.' + name)), fix('cap.' + name, 16)
+        a = k1.address(ik, cap)
+        assert k1.address_ok(a)
+        text = k1.address_text(a)
+        assert len(text) == 87
+        o.rec('address').put(ik_seed=fix('ik.' + name), ik=ik, cap=cap, checksum=a[49:], address=a,
+                             base32=text[5:], link=text)
+    ika, ikb = ed_public(fix('ik.a')), ed_public(fix('ik.b'))
+    h, digits = k1.safety_number(ika, ikb)
+    assert (h, digits) == k1.safety_number(ikb, ika)
+    h0 = k1.H64('verify', min(ika, ikb) + max(ika, ikb))
+    o.rec('safety number').put(ik_a=ika, ik_b=ikb, h0=h0, h4096=h, digits=digits)
+    c = {'id': fix('dev.a', 4), 'DK': ed_public(fix('dk.a')), 'XK': x25519_base(fix('xk.a')),
+         'flags': 0, 'not_after': 1830297600, 'manifest': fix('manifest.a')}
+    o.rec('certificate').put(
+        ik_seed=fix('ik.a'), ik=ika, device_id=c['id'], dk=c['DK'], xk=c['XK'], flags=0,
+        not_after=c['not_after'], manifest_hash=c['manifest'],
+        sig_input=k1.sig_input('cert', ika + k1.cert_fields(c)), sig=k1.cert_sign(fix('ik.a'), c))
+    return o.text()
