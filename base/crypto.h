@@ -99,7 +99,10 @@ void kith_xmask32(uint8_t field[static 32], const uint8_t key[static 32], const 
 void kith_dh_public(uint8_t pk[static 32], const uint8_t sk[static 32]);
 int kith_dh(uint8_t out[static 32], const uint8_t sk[static 32], const uint8_t pk[static 32]) KITH_MUST_USE;
 
-/* Ed25519. `seed` is the secret; signatures are over label 16 | suite 1 | message. */
+/* Ed25519. `seed` is the secret; signatures are over label 16 | suite 1 | message. The longest
+ * signed message of the protocol is the bundle, 1,292 B. More than KITH_SIGN_MAX: an assertion
+ * when signing, KITH_E_AUTH when verifying. */
+#define KITH_SIGN_MAX 4096u
 void kith_sign_public(uint8_t pk[static 32], const uint8_t seed[static 32]);
 void kith_sign(uint8_t sig[static 64], const uint8_t seed[static 32], enum kith_label label,
 	       const void *m, size_t len);

@@ -5,6 +5,9 @@
 #ifndef KITH_BASE_LIMITS_H
 #define KITH_BASE_LIMITS_H
 
+/* ---- base ---- */
+#define KITH_ARENA_SLABS_MAX 1024u /* 64 KiB each: secrets of 4,096 contacts take about 40 MiB */
+
 /* ---- datagrams (transport.md 4) ---- */
 #define KITH_DGRAM_MIN 32u   /* shorter ones cannot hold a sealed byte */
 #define KITH_DGRAM_MAX 1452u /* Ethernet 1,500 less IPv6 and UDP headers */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Local persistence: profiles, two sealed databases, group commit. Knows rows and blobs, no
+ * protocol. Format: docs/store.md (store.md).
+ *
+ * The engine side (put, job, done, result) touches no file. kith_store_run does, on the worker of
+ * the database's lane; open and read_now do, before the loop starts. One batch is open and at most
+ * one in flight; load alone makes groups.
+ */
+#ifndef KITH_STORE_STORE_H
+#define KITH_STORE_STORE_H
+
+#include "base/alloc.h"
+#include "base/disk.h"
+#include "base/engine.h"
+#include "base/limits.h"
+#include "base/status.h"
+
+/* ---- profile: a directory with key file, databases and lock (store.md 2, 6) ---- */
+struct kith_profile;
+
+struct kith_profile_config {
+	const struct kith_alloc *alloc; /* NULL = heap */
+	const char *dir;                /* profile directory; with `disk`: a name prefix */
+	const struct kith_disk *disk;   /* NULL = the operating system; then no lock file */
+	struct kith_rng *rng;           /* for keys and page nonces; outlives the profile */
+	uint32_t argon_passes, argon_kib; /* 0 = 3 passes, 256 MiB */
+};
+
+/* Makes the directory (0700), key file copies and lock. `pass` NULL = unprotected (kind 4).
+ * KITH_E_EXISTS (a profile is there), KITH_E_LOCKED (another process), KITH_E_IO, KITH_E_NOSPACE. */
+int kith_profile_create(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
+			struct kith_profile **out) KITH_MUST_USE;
+/* Takes the lock, reads and mends the key file, unwraps. KITH_E_NOTFOUND (no profile here),
+ * KITH_E_LOCKED (in use), KITH_E_AUTH (passphrase wrong or missing), KITH_E_MALFORMED (both copies
+ * damaged: never a new identity), KITH_E_VERSION, KITH_E_IO. */
+int kith_profile_open(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
+		      struct kith_profile **out) KITH_MUST_USE;
+/* One sentence about the last failure of create or open in `dir`, for people. Never NULL. */
+const char *kith_profile_sentence(int status);
+void kith_profile_close(struct kith_profile *p); /* after its stores; NULL is legal */
+bool kith_profile_protected(const struct kith_profile *p); /* a passphrase is set */
+/* The node key (X25519 secret), drawn and written (node.key) at first use. */
+int kith_profile_node_key(struct kith_profile *p, uint8_t secret[static 32]) KITH_MUST_USE;
+/* The sealed seeds file: whole content. load: *len = 0 when there is none or it is damaged. */
+int kith_profile_seeds_save(struct kith_profile *p, const uint8_t *data, size_t len) KITH_MUST_USE;
+int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, size_t *len) KITH_MUST_USE;
+
+/* ---- operations ---- */
+enum kith_op_kind {
+#define OP(name, how, sql) KITH_OP_##name,
+#include "store/ops.def"
+#undef OP
+	KITH_OP_COUNT
+};
+
+enum kith_value_type { KITH_VALUE_NULL, KITH_VALUE_INT, KITH_VALUE_BLOB, KITH_VALUE_TEXT };
+struct kith_value {
+	enum kith_value_type type;
+	int64_t i;
+	const void *p; /* BLOB, TEXT: copied by kith_store_put */
+	size_t len;
+};
+#define KITH_OP_VALUES 16u
+struct kith_op {
+	enum kith_op_kind kind;
+	bool if_new;    /* run only when the last `I` operation before it inserted its row */
+	uint32_t token; /* not 0: a kith_store_result with it follows the commit */
+	unsigned count;
+	struct kith_value v[KITH_OP_VALUES];
+};
+/* Builders: kith_op(KITH_OP_X), then one call per parameter, in order. */
+struct kith_op kith_op(enum kith_op_kind kind);
+void kith_op_int(struct kith_op *op, int64_t v);
+void kith_op_blob(struct kith_op *op, const void *p, size_t len);
+void kith_op_text(struct kith_op *op, const char *text, size_t len);
+void kith_op_null(struct kith_op *op);
+
+/* Result rows of a read: kith_rows_next moves to the next row (false: end); columns from 0.
+ * Pointers live until the next kith_store_result or kith_store_done. */
+struct kith_rows {
+	const uint8_t *p, *end;
+	unsigned columns;
+	struct kith_value v[KITH_OP_VALUES];
+};
+bool kith_rows_next(struct kith_rows *r);
+int64_t kith_rows_int(const struct kith_rows *r, unsigned col);  /* 0 for NULL */
+const uint8_t *kith_rows_blob(const struct kith_rows *r, unsigned col, size_t *len); /* also TEXT; NULL for NULL */
+bool kith_rows_is_null(const struct kith_rows *r, unsigned col);
+
+/* ---- one database ---- */
+enum kith_db { KITH_DB_ACCOUNT, KITH_DB_MAILBOX };
+struct kith_store;
+
+/* Opens or creates the database; checks generation, version, integrity after an unclean stop.
+ * KITH_E_VERSION (newer), KITH_E_MALFORMED (damaged or foreign), KITH_E_IO, KITH_E_NOSPACE. */
+int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out) KITH_MUST_USE;
+/* Marks a clean stop and closes. No batch may be in flight; an open batch is lost. */
+void kith_store_close(struct kith_store *s);
+/* Runs one read at once, on the caller's thread; before the loop starts and in tests only. Rows live
+ * until the next call. */
+int kith_store_read_now(struct kith_store *s, const struct kith_op *op, struct kith_rows *rows) KITH_MUST_USE;
+/* True when the opened database is older than its key file says (store.md 7). */
+bool kith_store_restored(const struct kith_store *s);
+
+/* Appends to the open batch and sets *batch to its number (from 1). Touches no file.
+ * KITH_E_FULL (caps of base/limits.h: wait for done), KITH_E_NOSPACE (disk full: reads, deletions
+ * and `force` are still taken), KITH_E_NOMEM. */
+int kith_store_put(struct kith_store *s, const struct kith_op *op, uint64_t *batch) KITH_MUST_USE;
+/* While true (default false) writes are taken on a full disk: acknowledgements, deletions. */
+void kith_store_force(struct kith_store *s, bool on);
+/* True when no more input should be taken until a commit is done. */
+bool kith_store_full(const struct kith_store *s);
+/* Number of the open batch (what the next put gets), and of the last committed one. */
+uint64_t kith_store_open_batch(const struct kith_store *s);
+uint64_t kith_store_committed(const struct kith_store *s);
+/* "Commit wanted": true and *job set when a batch waits and none is in flight. */
+bool kith_store_job(struct kith_store *s, struct kith_job **job);
+/* The job's run function: one transaction, sync, then the reads. */
+void kith_store_run(struct kith_job *job);
+/* "Commit done". KITH_OK: the batch is durable. KITH_E_NOSPACE: it is kept and offered again (after
+ * 5 s of `now`). KITH_E_IO: read-only from now on. Fatal sync errors end the process in run. */
+int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now) KITH_MUST_USE;
+/* When kith_store_job should be asked again without other cause (KITH_NEVER usually). */
+kith_time kith_store_deadline(const struct kith_store *s);
+
+struct kith_store_result {
+	uint32_t token;
+	bool already; /* an `I` operation found its row there */
+	struct kith_rows rows; /* of a read */
+};
+/* Results of the last done batch, in order; false: no more. */
+bool kith_store_result(struct kith_store *s, struct kith_store_result *out);
+
+enum kith_store_state { KITH_STORE_OK, KITH_STORE_NOSPACE, KITH_STORE_READONLY };
+enum kith_store_state kith_store_state(const struct kith_store *s);
+
+#endif
