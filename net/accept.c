@@ -410,6 +410,19 @@ bool kith__net_accept(struct kith_net *n, const struct kith_dgram_in *in, kith_t
 
 /* ---- first data packet ---- */
 
+/* Our msg2 went to this path: who shows its keys from there can receive there. */
+static bool has_answered(const struct kith_net *n, const struct half *h,
+			 const struct net_path *path)
+{
+	uint64_t hash = kith__net_path_hash(n, path);
+	unsigned i;
+
+	for (i = 0; i < h->path_count; i++)
+		if (h->path[i].hash == hash && h->path[i].answers > 0)
+			return true;
+	return false;
+}
+
 struct session *kith__net_promote(struct kith_net *n, struct half *h, const struct net_path *path,
 				  kith_time now)
 {
@@ -417,7 +430,10 @@ struct session *kith__net_promote(struct kith_net *n, struct half *h, const stru
 	struct link_peer *l = h->link;
 	struct session *s = h->rekey != NULL ? h->rekey : l != NULL ? l->session : NULL;
 	bool fresh = s == NULL;
+	bool answered = has_answered(n, h, path);
 
+	if (fresh && !answered)
+		return NULL;
 	e.idx_out = h->idx_i;
 	memcpy(e.tx, h->keys.tx, 32);
 	memcpy(e.rx, h->keys.rx, 32);
@@ -433,18 +449,18 @@ struct session *kith__net_promote(struct kith_net *n, struct half *h, const stru
 		kith__net_session_restart(n, s, now);
 	}
 	if (kith__net_session_epoch(n, s, &e, h->keys.s, now) != KITH_OK) {
-		if (fresh)
+		if (fresh || !s->epoch[s->current].live)
 			kith__net_session_drop(n, s, KITH_NET_LOST_LOCAL);
 		s = NULL;
 		goto out;
 	}
 	memcpy(s->peer_incarnation, h->peer_incarnation, 8);
 	memcpy(s->own_incarnation, h->own_incarnation, 8);
-	s->path = *path;
+	if (answered)
+		s->path = *path;
 	if (l != NULL) {
 		s->link = l;
 		l->session = s;
-		s->role_a = !e.lower;
 		s->role_a = memcmp(n->lk, l->v.lk, 32) < 0;
 		kith__net_link_success(n, l, h->day, h->newest_root);
 		if (l->pending != NULL) {
@@ -455,12 +471,7 @@ struct session *kith__net_promote(struct kith_net *n, struct half *h, const stru
 	}
 	half_wipe(n, h);
 	if (fresh) {
-		s->up = true;
-		n->count.sessions_up++;
-		(void)kith__net_event_add(
-			n, &(struct kith_net_event){.kind = KITH_NET_SESSION_UP,
-						    .session = s->number,
-						    .peer = l != NULL ? l->v.peer : 0});
+		kith__net_session_up(n, s);
 	}
 out:
 	kith_wipe(&e, sizeof(e));

@@ -39,8 +39,8 @@ struct epoch {
 	uint32_t idx_in, idx_out;
 	kith_time began, heard; /* heard: first packet received in it, or KITH_NEVER */
 	uint64_t sent;
+	kith_time carried_at;        /* first thing beyond keepalives, or KITH_NEVER */
 	bool live, initiator, lower; /* lower: started by the lower LK */
-	bool carried;                /* something beyond keepalives */
 };
 
 enum ref_kind { REF_MSG, REF_STREAM, REF_MAX_DATA, REF_MAX_STREAM, REF_MAX_MSG, REF_RESET, REF_STOP };
@@ -66,7 +66,7 @@ struct msg_out {
 	uint64_t seq;
 	uint32_t len, next_offset;
 	uint8_t class;
-	bool queued, copied;
+	bool queued;
 	struct ranges acked, lost;
 	uint8_t data[];
 };
@@ -77,8 +77,6 @@ struct partial {
 	struct ranges have;
 };
 struct msgs_in {
-	uint64_t base;  /* all below are delivered */
-	uint64_t limit; /* told to the peer */
 	uint64_t done[KITH_NET_MSG_WINDOW / 64];
 	struct partial *partial;
 	size_t partial_count, partial_cap, bytes;
@@ -121,12 +119,14 @@ struct recovery {
 	uint64_t srtt, rttvar, min_rtt, latest_rtt; /* us; srtt 0 = none */
 	kith_time loss_at, last_sent, waiting_since;
 	kith_time lone_at; /* early resend of a lone small message, or KITH_NEVER */
-	uint64_t lone_seq, skip_pn, skipped[NET_SKIPPED];
+	uint64_t lone_seq; /* + 1: the last message that was, or may be, copied early */
+	uint64_t skip_pn, skipped[NET_SKIPPED];
 	unsigned skipped_count, pto_count, probes;
 };
 
 struct session {
 	uint32_t number, slot, heap_at;
+	kith_time deadline;
 	enum kith_net_kind kind;
 	bool initiator, role_a, up;
 	bool on_ready;
@@ -139,7 +139,7 @@ struct session {
 	uint8_t binding[32], s[32], own_incarnation[8], peer_incarnation[8];
 	struct epoch epoch[2];
 	unsigned current;
-	kith_time rekey_at, rekey_retry_at, erase_at;
+	kith_time rekey_retry_at, erase_at;
 
 	struct net_path path, candidate;
 	bool has_candidate, candidate_leads; /* leads: the newest packet came from there */
@@ -162,6 +162,7 @@ struct session {
 	uint64_t out_base, out_next, out_limit, out_bytes;
 	struct msg_out *queue_first[NET_CLASSES], *queue_last[NET_CLASSES];
 	struct msgs_in *in;
+	uint64_t in_base, in_limit; /* messages: all below are delivered; told to the peer */
 	bool max_msg_due, max_data_due;
 
 	struct stream **streams;
@@ -172,8 +173,9 @@ struct session {
 	kith_time data_in_raised;
 
 	uint32_t keepalive_s;
+	uint64_t keepalive_us; /* with jitter */
 	kith_time keepalive_at, last_heard, last_used, tidy_at;
-	struct event_node *lost;
+	struct event_node *came, *lost; /* SESSION_UP and SESSION_LOST, had beforehand */
 };
 static_assert(sizeof(struct session) <= 1600, "session memory budget (transport.md 13)");
 
@@ -185,8 +187,13 @@ struct session *kith__net_session_new(struct kith_net *n, enum kith_net_kind kin
 uint32_t kith__net_session_number(struct kith_net *n);
 /* Ends it: messages returned, SESSION_LOST, memory freed. */
 void kith__net_session_drop(struct kith_net *n, struct session *s, enum kith_net_lost why);
-/* Sends CLOSE twice (later by output), then drops. */
-void kith__net_session_fault(struct kith_net *n, struct session *s, uint64_t code, kith_time now);
+/* Says SESSION_UP. */
+void kith__net_session_up(struct kith_net *n, struct session *s);
+/* The owner loses it at once (messages returned, SESSION_LOST); CLOSE leaves twice, then it goes. */
+void kith__net_session_close(struct kith_net *n, struct session *s, uint64_t code,
+			     enum kith_net_lost why, kith_time now);
+/* The peer broke the protocol: closes, and its next handshakes are slowed down. */
+void kith__net_session_fault(struct kith_net *n, struct session *s, kith_time now);
 /* The peer lost its state: fresh numbers, streams gone, messages returned. */
 void kith__net_session_restart(struct kith_net *n, struct session *s, kith_time now);
 /* Adds an epoch with index `idx` (already in by_idx or not). KITH_E_NOMEM. */
@@ -208,9 +215,12 @@ bool kith__net_build(struct kith_net *n, struct session *s, struct kith_dgram_ou
 		     kith_time now);
 bool kith__net_probe_output(struct kith_net *n, struct kith_dgram_out *out, kith_time now);
 /* ---- ack.c ---- */
+/* Marks `pn` as received. `at_once`: it carried something that wants a quick answer. */
 void kith__net_ack_note(struct session *s, uint64_t pn, bool eliciting, bool at_once,
 			kith_time now);
-bool kith__net_ack_write(struct session *s, struct kith_writer *w, kith_time now);
+/* Writes the ACK frame; false when nothing was received yet. The caller clears ack_wanted. */
+bool kith__net_ack_write(const struct session *s, struct kith_writer *w, kith_time now);
+void kith__net_ack_done(struct session *s);
 /* ---- recovery.c ---- */
 void kith__net_recovery_init(struct kith_net *n, struct session *s);
 /* Room for one packet and one more ref; false: no memory. */
@@ -231,7 +241,6 @@ void kith__net_recovery_clear(struct kith_net *n, struct session *s);
 /* ---- message.c ---- */
 void kith__net_msg_write(struct kith_net *n, struct session *s, struct kith_writer *w,
 			 unsigned class);
-bool kith__net_msg_waiting(const struct session *s);
 int kith__net_msg_input(struct kith_net *n, struct session *s, const struct frame *f)
 	KITH_MUST_USE;
 void kith__net_msg_acked(struct kith_net *n, struct session *s, const struct ref *ref);
@@ -239,14 +248,22 @@ void kith__net_msg_lost(struct kith_net *n, struct session *s, const struct ref 
 void kith__net_msg_return_all(struct kith_net *n, struct session *s);
 void kith__net_msg_clear(struct kith_net *n, struct session *s);
 void kith__net_msg_tidy(struct kith_net *n, struct session *s);
-/* ---- stream.c, flow.c ---- */
+/* ---- stream.c ---- */
 struct stream *kith__net_stream_find(const struct session *s, uint64_t id);
+/* Opens one more; NULL: no memory. */
+struct stream *kith__net_stream_new(struct kith_net *n, struct session *s, uint64_t id,
+				    unsigned class);
+/* Room in a ring for offsets [base, end). KITH_E_NOMEM. */
+int kith__net_ring_room(struct kith_net *n, struct ring *r, uint64_t base, uint64_t used_end,
+			uint64_t end) KITH_MUST_USE;
+void kith__net_stream_settle(struct kith_net *n, struct session *s, struct stream *t);
+void kith__net_stream_abandon(struct kith_net *n, struct stream *t);
+/* ---- stream_frames.c ---- */
 int kith__net_stream_input(struct kith_net *n, struct session *s, const struct frame *f,
 			   kith_time now) KITH_MUST_USE;
 void kith__net_stream_control(struct kith_net *n, struct session *s, struct kith_writer *w);
 void kith__net_stream_write_class(struct kith_net *n, struct session *s, struct kith_writer *w,
 				  unsigned class);
-bool kith__net_stream_waiting(const struct session *s);
 void kith__net_stream_acked(struct kith_net *n, struct session *s, const struct ref *ref);
 void kith__net_stream_lost(struct kith_net *n, struct session *s, const struct ref *ref);
 void kith__net_stream_drop_all(struct kith_net *n, struct session *s);

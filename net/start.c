@@ -316,7 +316,7 @@ static void finish(struct kith_net *n, struct pending *p, const struct kith_nois
 	memcpy(e.rhk, pl->rhk, 32);
 	e.lower = p->link != NULL && memcmp(n->lk, p->link->v.lk, 32) < 0;
 	if (kith__net_session_epoch(n, s, &e, keys.s, now) != KITH_OK) {
-		if (fresh)
+		if (fresh || !s->epoch[s->current].live)
 			kith__net_session_drop(n, s, KITH_NET_LOST_LOCAL);
 		goto out;
 	}
@@ -333,12 +333,7 @@ static void finish(struct kith_net *n, struct pending *p, const struct kith_nois
 	if (s->rec.srtt == 0)
 		kith__net_rtt_sample(s, now - (p->tries == 1 ? p->sent_at : p->started), 0);
 	if (fresh) {
-		s->up = true;
-		n->count.sessions_up++;
-		(void)kith__net_event_add(
-			n, &(struct kith_net_event){.kind = KITH_NET_SESSION_UP,
-						    .session = s->number,
-						    .peer = s->link != NULL ? s->link->v.peer : 0});
+		kith__net_session_up(n, s);
 	}
 	if (!kith_addr_is_none(&pl->observed) && !kith_addr_equal(&s->observed, &pl->observed)) {
 		s->observed = pl->observed;
