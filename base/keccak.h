@@ -9,7 +9,7 @@
  * Time depends on lengths, never on contents. */
 
 enum {
-	KITH_SHAKE128_RATE = 168,       /* bytes per permutation, FIPS 202 6.2: (1600 - 2 * 128) / 8 */
+	KITH_SHAKE128_RATE = 168, /* bytes per permutation, FIPS 202 6.2: (1600 - 2 * 128) / 8 */
 	KITH_SHAKE256_RATE = 136,
 	KITH_SHA3_256_RATE = 136,
 	KITH_SHA3_512_RATE = 72,
@@ -25,7 +25,7 @@ struct kith_keccak {
 struct kith_shake {
 	struct kith_keccak state;
 	size_t rate;
-	size_t used;            /* bytes of the current block absorbed, or given out */
+	size_t used; /* bytes of the current block absorbed, or given out */
 };
 
 /* Apply Keccak-f[1600], 24 rounds, in place. Source: FIPS 202 3.3. */

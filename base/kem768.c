@@ -20,13 +20,13 @@ enum {
 	POLY = KITH__KEM768_POLY_BYTES,
 	U = KITH__KEM768_U_BYTES,
 	S_BYTES = K * POLY,
-	HASH_AT = S_BYTES + KITH_KEM_EK,        /* offsets in dk, FIPS 203 algorithm 16 */
+	HASH_AT = S_BYTES + KITH_KEM_EK, /* offsets in dk, FIPS 203 algorithm 16 */
 	Z_AT = HASH_AT + 32,
 };
 
-_Static_assert(K * POLY + 32 == KITH_KEM_EK, "ek is t and rho");
+_Static_assert(K *POLY + 32 == KITH_KEM_EK, "ek is t and rho");
 _Static_assert(Z_AT + 32 == KITH_KEM_DK, "dk is s, ek, H(ek) and z");
-_Static_assert(K * U + KITH__KEM768_V_BYTES == KITH_KEM_CT, "ct is u and v");
+_Static_assert(K *U + KITH__KEM768_V_BYTES == KITH_KEM_CT, "ct is u and v");
 
 void kith__kem768_expand(uint8_t rho[static 32], uint8_t sigma[static 32],
 			 const uint8_t d[static 32])
@@ -99,13 +99,13 @@ static void pke_encrypt(uint8_t ct[static KITH_KEM_CT], const uint8_t ek[static 
 		}
 		kith__kem768_reduce(&w.u);
 		kith__kem768_inverse_ntt(&w.u);
-		kith__kem768_sample_noise(&w.p, r, (uint8_t)(K + i));   /* e1 */
+		kith__kem768_sample_noise(&w.p, r, (uint8_t)(K + i)); /* e1 */
 		kith__kem768_add(&w.u, &w.p);
 		kith__kem768_encode10(ct + U * i, &w.u);
 	}
 	kith__kem768_reduce(&w.v);
 	kith__kem768_inverse_ntt(&w.v);
-	kith__kem768_sample_noise(&w.p, r, 2 * K);                      /* e2 */
+	kith__kem768_sample_noise(&w.p, r, 2 * K); /* e2 */
 	kith__kem768_add(&w.v, &w.p);
 	kith__kem768_decode1(&w.p, m);
 	kith__kem768_add(&w.v, &w.p);
@@ -215,8 +215,8 @@ static uint8_t differ_mask(const uint8_t *a, const uint8_t *b)
 
 	for (size_t i = 0; i < KITH_KEM_CT; i++)
 		differ |= (uint32_t)(a[i] ^ b[i]);
-	differ = (0U - differ) >> 31;           /* 1 if any bit was set */
-	__asm__("" : "+r"(differ));             /* keeps the optimizer from a branch on it */
+	differ = (0U - differ) >> 31; /* 1 if any bit was set */
+	__asm__("" : "+r"(differ));   /* keeps the optimizer from a branch on it */
 	return (uint8_t)(0U - differ);
 }
 
@@ -232,7 +232,7 @@ void kith_kem768_decap(uint8_t ss[static KITH_KEM_SS], const uint8_t ct[static K
 
 	pke_decrypt(w.m, ct, dk);
 	derive(w.ss_r, w.m, dk + HASH_AT);
-	kith_shake256_init(&w.j);               /* J(z | ct) */
+	kith_shake256_init(&w.j); /* J(z | ct) */
 	kith_shake_absorb(&w.j, dk + Z_AT, 32);
 	kith_shake_absorb(&w.j, ct, KITH_KEM_CT);
 	kith_shake_finalize(&w.j);

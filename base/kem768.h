@@ -14,12 +14,12 @@
  * Randomness is an argument; lengths are checked by the caller when it decodes. */
 
 enum {
-	KITH_KEM_EK = 1184,             /* encapsulation key, public */
-	KITH_KEM_DK = 2400,             /* decapsulation key: s 1152 | ek 1184 | H(ek) 32 | z 32 */
-	KITH_KEM_CT = 1088,             /* ciphertext */
-	KITH_KEM_SS = 32,               /* shared secret */
-	KITH_KEM_KEYGEN_SEED = 64,      /* d 32 | z 32 */
-	KITH_KEM_ENCAP_SEED = 32,       /* m */
+	KITH_KEM_EK = 1184,        /* encapsulation key, public */
+	KITH_KEM_DK = 2400,        /* decapsulation key: s 1152 | ek 1184 | H(ek) 32 | z 32 */
+	KITH_KEM_CT = 1088,        /* ciphertext */
+	KITH_KEM_SS = 32,          /* shared secret */
+	KITH_KEM_KEYGEN_SEED = 64, /* d 32 | z 32 */
+	KITH_KEM_ENCAP_SEED = 32,  /* m */
 };
 
 /* Derive a key pair from 64 random bytes d | z, all secret. Source: FIPS 203 algorithm 16. */

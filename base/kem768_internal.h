@@ -13,9 +13,9 @@ enum {
 	KITH__KEM768_Q = 3329,
 	KITH__KEM768_N = 256,
 	KITH__KEM768_K = 3,
-	KITH__KEM768_POLY_BYTES = 384,  /* 256 coefficients of 12 bits */
-	KITH__KEM768_U_BYTES = 320,     /* d_u = 10 bits each */
-	KITH__KEM768_V_BYTES = 128,     /* d_v = 4 bits each */
+	KITH__KEM768_POLY_BYTES = 384, /* 256 coefficients of 12 bits */
+	KITH__KEM768_U_BYTES = 320,    /* d_u = 10 bits each */
+	KITH__KEM768_V_BYTES = 128,    /* d_v = 4 bits each */
 };
 
 /* A polynomial mod q. In normal form coefficient i is c[i]; in NTT form FIPS 203's coefficient i is

@@ -21,32 +21,31 @@ enum {
 	Q = KITH__KEM768_Q,
 	N = KITH__KEM768_N,
 	ROW = 16,
-	Q_INVERSE = -3327,      /* q^-1 mod 2^16 */
-	R_SQUARED = 1353,       /* 2^32 mod q */
-	LAST_FACTOR = 1441,     /* 2^32 / 128 mod q: the 3303 of FIPS 203 algorithm 10, times R^2 */
-	BARRETT = 20159,        /* round(2^26 / q) */
+	Q_INVERSE = -3327,  /* q^-1 mod 2^16 */
+	R_SQUARED = 1353,   /* 2^32 mod q */
+	LAST_FACTOR = 1441, /* 2^32 / 128 mod q: the 3303 of FIPS 203 algorithm 10, times R^2 */
+	BARRETT = 20159,    /* round(2^26 / q) */
 };
 
 /* zeta[0][k] = 17^BitRev7(k) R mod q for k = 0..15, the layers of the untransposed square. The rows
  * below are for the transposed one: row 1 has k = 16 + x, row 2 + h has 32 + 2x + h, row 4 + h has
  * 64 + 4x + h. Source: FIPS 203 4.3 and appendix A. */
 static const int16_t zeta[8][ROW] = {
-	{ -1044, -758, -359, -1517, 1493, 1422, 287, 202,
-	  -171, 622, 1577, 182, 962, -1202, -1474, 1468 },
-	{ 573, -1325, 264, 383, -829, 1458, -1602, -130,
-	  -681, 1017, 732, 608, -1542, 411, -205, -1571 },
-	{ 1223, -552, -1293, -282, 516, -320, -1618, 126,
-	  -853, -271, 107, -247, -398, -1508, 448, 677 },
-	{ 652, 1015, 1491, -1544, -8, -666, -1162, 1469,
-	  -90, 830, -1421, -951, 961, -725, -1065, -1275 },
-	{ -1103, -1251, 422, -291, -246, -777, -1590, 418,
-	  817, 1322, -1215, -874, -1185, -1510, -108, 958 },
-	{ 430, 871, 587, -460, 778, 1483, 644, 329,
-	  1097, -1285, -136, 220, -1530, -854, -308, -1460 },
-	{ 555, 1550, 177, 1574, 1159, -602, -872, -156,
-	  603, -1465, 1218, -1187, -1278, -870, 996, 1522 },
-	{ 843, 105, -235, 1653, -147, 1119, 349, -75,
-	  610, 384, -1335, -1659, 794, 478, 991, 1628 },
+	{-1044, -758, -359, -1517, 1493, 1422, 287, 202, -171, 622, 1577, 182, 962, -1202, -1474,
+	 1468},
+	{573, -1325, 264, 383, -829, 1458, -1602, -130, -681, 1017, 732, 608, -1542, 411, -205,
+	 -1571},
+	{1223, -552, -1293, -282, 516, -320, -1618, 126, -853, -271, 107, -247, -398, -1508, 448,
+	 677},
+	{652, 1015, 1491, -1544, -8, -666, -1162, 1469, -90, 830, -1421, -951, 961, -725, -1065,
+	 -1275},
+	{-1103, -1251, 422, -291, -246, -777, -1590, 418, 817, 1322, -1215, -874, -1185, -1510,
+	 -108, 958},
+	{430, 871, 587, -460, 778, 1483, 644, 329, 1097, -1285, -136, 220, -1530, -854, -308,
+	 -1460},
+	{555, 1550, 177, 1574, 1159, -602, -872, -156, 603, -1465, 1218, -1187, -1278, -870, 996,
+	 1522},
+	{843, 105, -235, 1653, -147, 1119, 349, -75, 610, 384, -1335, -1659, 794, 478, 991, 1628},
 };
 
 static inline int16_t low(int32_t a, int32_t b)
@@ -134,18 +133,22 @@ void kith__kem768_ntt(struct kith__poly *p)
 	int16_t z[ROW];
 
 	/* |c| grows from q by less than q per layer: 8 q < 2^15. */
-	for (size_t len = 8, k = 1; len >= 1; len /= 2) {
-		for (size_t start = 0; start < ROW; start += 2 * len, k++) {
-			fill(z, zeta[0][k]);
-			for (size_t y = start; y < start + len; y++)
-				forward(c + ROW * y, c + ROW * (y + len), z);
+	for (size_t len = 8, blocks = 1; len >= 1; len /= 2, blocks *= 2) {
+		for (size_t block = 0; block < blocks; block++) {
+			int16_t *row = c + ROW * 2 * len * block;
+
+			fill(z, zeta[0][blocks + block]);
+			for (size_t y = 0; y < len; y++)
+				forward(row + ROW * y, row + ROW * (y + len), z);
 		}
 	}
 	transpose(c);
-	for (size_t len = 8, k = 1; len >= 2; len /= 2) {
-		for (size_t start = 0; start < ROW; start += 2 * len, k++) {
-			for (size_t y = start; y < start + len; y++)
-				forward(c + ROW * y, c + ROW * (y + len), zeta[k]);
+	for (size_t len = 8, blocks = 1; len >= 2; len /= 2, blocks *= 2) {
+		for (size_t block = 0; block < blocks; block++) {
+			int16_t *row = c + ROW * 2 * len * block;
+
+			for (size_t y = 0; y < len; y++)
+				forward(row + ROW * y, row + ROW * (y + len), zeta[blocks + block]);
 		}
 	}
 	kith__kem768_reduce(p);
@@ -158,21 +161,25 @@ void kith__kem768_inverse_ntt(struct kith__poly *p)
 
 	/* |c| doubles from q to 8 q < 2^15 in three layers, hence the two reductions. Blocks run
 	 * through the zetas from the last one down, within a row too (FIPS 203 algorithm 10). */
-	for (size_t len = 2, k = 7; len <= 8; len *= 2) {
-		for (size_t start = 0; start < ROW; start += 2 * len, k--) {
+	for (size_t len = 2, blocks = 4; len <= 8; len *= 2, blocks /= 2) {
+		for (size_t block = 0; block < blocks; block++) {
+			int16_t *row = c + ROW * 2 * len * block;
+
 			for (size_t x = 0; x < ROW; x++)
-				z[x] = zeta[k][ROW - 1 - x];
-			for (size_t y = start; y < start + len; y++)
-				backward(c + ROW * y, c + ROW * (y + len), z);
+				z[x] = zeta[2 * blocks - 1 - block][ROW - 1 - x];
+			for (size_t y = 0; y < len; y++)
+				backward(row + ROW * y, row + ROW * (y + len), z);
 		}
 	}
 	kith__kem768_reduce(p);
 	transpose(c);
-	for (size_t len = 1, k = 15; len <= 8; len *= 2) {
-		for (size_t start = 0; start < ROW; start += 2 * len, k--) {
-			fill(z, zeta[0][k]);
-			for (size_t y = start; y < start + len; y++)
-				backward(c + ROW * y, c + ROW * (y + len), z);
+	for (size_t len = 1, blocks = 8; len <= 8; len *= 2, blocks /= 2) {
+		for (size_t block = 0; block < blocks; block++) {
+			int16_t *row = c + ROW * 2 * len * block;
+
+			fill(z, zeta[0][2 * blocks - 1 - block]);
+			for (size_t y = 0; y < len; y++)
+				backward(row + ROW * y, row + ROW * (y + len), z);
 		}
 	}
 	/* Four layers from (q-1)/2: |c| <= 8 q. */
@@ -248,9 +255,9 @@ void kith__kem768_sample_uniform(struct kith__poly *p, const uint8_t rho[static 
 				 uint8_t y)
 {
 	enum { BLOCK = KITH_SHAKE128_RATE };
-	const uint8_t index[2] = { x, y };
+	const uint8_t index[2] = {x, y};
 	uint8_t block[BLOCK];
-	int16_t found[N + BLOCK * 2 / 3];       /* the last block may give more than is needed */
+	int16_t found[N + BLOCK * 2 / 3]; /* the last block may give more than is needed */
 	struct kith_shake s;
 	size_t count = 0;
 

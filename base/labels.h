@@ -20,7 +20,7 @@
 	X(CR_IDA, "cr.ida") X(CR_DH3, "cr.dh3") X(CR_DH4, "cr.dh4") X(CR_BOX1, "cr.box1") \
 	X(CR_BOX2, "cr.box2") X(CR_ROOT, "cr.root") X(CR_POW, "cr.pow") X(CR_SEEN, "cr.seen") \
 	X(KN_SLOT, "kn.slot") X(KN_TAG, "kn.tag") X(KN_WRAP, "kn.wrap") X(BU_TAG, "bu.tag") \
-	X(BU_WRAP, "bu.wrap") \
+	X(BU_WRAP, "bu.wrap") X(BU_NONCE, "bu.nonce") \
 	/* ratchet */ \
 	X(RT_ROOT, "rt.root") X(RT_HKA, "rt.hka") X(RT_HKB, "rt.hkb") X(RT_STEP, "rt.step") \
 	X(RT_TR, "rt.tr") X(RT_RK, "rt.rk") X(RT_CK, "rt.ck") X(RT_NHK, "rt.nhk") \
@@ -41,8 +41,10 @@
 	X(DHT_SAMP, "dht.samp") \
 	/* at rest, logs */ \
 	X(DB_PAGE, "db.page") X(DB_WAL, "db.wal") X(DB_MASK, "db.mask") X(DB_WRAP, "db.wrap") \
-	X(DB_COMMIT, "db.commit") X(DB_BODY, "db.body") X(LOG_ID, "log.id")
+	X(DB_COMMIT, "db.commit") X(DB_BODY, "db.body") X(DB_HANDLE, "db.handle") \
+	X(LOG_ID, "log.id")
 
+/* KITH_L_NONCE, KITH_L_CAP, .. in the order of the table. */
 enum kith_label {
 #define KITH_LABEL_ENUM(name, text) KITH_L_##name,
 	KITH_LABELS(KITH_LABEL_ENUM)

@@ -35,7 +35,7 @@ static void check_vector(const json_t *v, const uint8_t *message)
 	kith_shake256(got, 192, message, len);
 	CHECK_MEM(got, want, 192);
 	kith_shake128(long_output, sizeof long_output, message, len);
-	json_vectors_bytes(v, "shake128_504", want, 32);        /* SHA-256 of three blocks */
+	json_vectors_bytes(v, "shake128_504", want, 32); /* SHA-256 of three blocks */
 	crypto_hash_sha256(got, long_output, sizeof long_output);
 	CHECK_MEM(got, want, 32);
 }
@@ -49,7 +49,8 @@ TEST(keccak_known_answers)
 	size_t i, done = 0;
 
 	fill_message(message);
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		check_vector(v, message);
 		done++;
 	}
@@ -71,11 +72,13 @@ TEST(shake_in_pieces)
 			(kind ? kith_shake256 : kith_shake128)(whole, sizeof whole, message, 700);
 			init[kind](&s);
 			for (size_t at = 0; at < 700; at += step)
-				kith_shake_absorb(&s, message + at, at + step > 700 ? 700 - at : step);
+				kith_shake_absorb(&s, message + at,
+						  at + step > 700 ? 700 - at : step);
 			kith_shake_finalize(&s);
 			for (size_t at = 0; at < sizeof pieces; at += step)
 				kith_shake_squeeze(&s, pieces + at,
-						   at + step > sizeof pieces ? sizeof pieces - at : step);
+						   at + step > sizeof pieces ? sizeof pieces - at
+									     : step);
 			CHECK_MEM(pieces, whole, sizeof whole);
 			kith_shake_wipe(&s);
 			CHECK_EQ(s.rate, 0);

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: ISC
 """kdf.txt: each label through KDF, KDF64, H, H16, H64; sealing with hedged nonces."""
 import k1
-from out import Out, fix
+from out import Out, Word, fix
 
 
 def make():
     o = Out('labels and derivations, crypto.md section 1')
     for i, name in enumerate(k1.LABELS):
         k, data = fix('kdf.key', 16 + 16 * (i % 4)), fix('kdf.data', i)
-        o.rec('K1.' + name).put(label=k1.label(name), key=k, data=data)
+        o.rec('K1.' + name).put(name=Word(name), label=k1.label(name), key=k,
+                                data=data)
         o.put(kdf=k1.KDF(k, name, data), kdf64=k1.KDF64(k, name, data), h=k1.H(name, data),
               h16=k1.H16(name, data), h64=k1.H64(name, data))
     for i, (ad, m) in enumerate(((b'', b''), (fix('seal.ad', 40), fix('seal.m', 880)))):

@@ -165,10 +165,10 @@ class Run:
 
 
 def crossing(o):
-    a, b = Actor('a'), Actor('b')
-    for kind_a, kind_b in ((1, 1), (2, 1), (1, 2)):
-        _, _, ra = request(a, b, kind_a, T, f'cross.a{kind_a}', 1)
-        _, _, rb = request(b, a, kind_b, T, f'cross.b{kind_b}', 1)
+    for x, y, kind_a, kind_b in ('ab11', 'ba11', 'ab21', 'ab12', 'ba22'):
+        a, b, kind_a, kind_b = Actor(x), Actor(y), int(kind_a), int(kind_b)
+        _, _, ra = request(a, b, kind_a, T, f'cross.{x}{kind_a}', 1)
+        _, _, rb = request(b, a, kind_b, T, f'cross.{y}{kind_b}', 1)
         win = int(a.IK > b.IK) if kind_a == kind_b else int(kind_b > kind_a)
         o.rec('crossing requests; winner 0: that of a, 1: that of b').put(
             op=3, ik_a=a.IK, ik_b=b.IK, kind_a=kind_a, kind_b=kind_b, root_a=ra['root'],

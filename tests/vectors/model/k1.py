@@ -23,7 +23,7 @@ mb.secret mb.bucket mb.bind mb.rcpt mb.inv mb.join mb.have mb.del st.pow st.hash
 lk.root lk.psk lk.next lk.hint lk.obf lk.msg2 lk.sess lk.token sv.obf sv.psk ck.seal ck.mac cookie
 relay.h relay.reg relay.tag lan tcp node.id
 rpc.gate rpc.gkey rpc.mask rpc.key dht.cook dht.tok dht.lan dht.samp
-f.key f.leaf f.node f.root db.page db.wal db.mask db.wrap db.commit db.body bk.file log.id
+f.key f.leaf f.node f.root db.page db.wal db.mask db.wrap db.commit db.body bk.file log.id db.handle
 """.split()
 
 
@@ -474,3 +474,27 @@ def content_chat(mid, part, parts, hlc, tlvs):
 
 def tlv(kind, data):
     return u8(kind) + u16(len(data)) + data
+
+
+# ---- sections 9 and 10: files, manifest ----
+def file_chunk(key, prefix16, index, last, m):
+    return xaead_seal(key, prefix16 + index.to_bytes(7, 'little') + u8(last), b'', m)
+
+
+def file_tree(leaves):
+    """Pairs from the left; an odd last node moves up unchanged."""
+    while len(leaves) > 1:
+        leaves = [H('f.node', leaves[i] + leaves[i + 1]) if i + 1 < len(leaves) else leaves[i]
+                  for i in range(0, len(leaves), 2)]
+    return leaves[0]
+
+
+def file_root(tree, size, key):
+    return H('f.root', tree + u64(size) + H('f.key', key))
+
+
+def manifest(ik_seed, version, previous, devices):
+    """devices: (id 4, DK 32, XK 32, added) -> 108 + 76 n B"""
+    body = SUITE + u8(len(devices)) + bytes(2) + u64(version) + previous
+    body += b''.join(i + dk + xk + u64(added) for i, dk, xk, added in devices)
+    return body + sign(ik_seed, 'manifest', ed_public(ik_seed) + body)

@@ -8,8 +8,15 @@ def fix(name, size=32):
     return hashlib.shake_256(b'kith vectors ' + name.encode()).digest(size)
 
 
+class Word(str):
+    """A value without spaces, written as it stands."""
+
+
 class Out:
-    """Collects records of `name = hex` (bytes) and `name: decimal` (int)."""
+    """Collects records of `name = value`: bytes as hex, int as decimal, Word as it stands.
+
+    Other text is written in hex, with the text itself in a comment before it.
+    """
 
     def __init__(self, title):
         self.title, self.records = title, []
@@ -20,13 +27,10 @@ class Out:
 
     def put(self, **fields):
         for name, v in fields.items():
-            if isinstance(v, str):
+            if isinstance(v, str) and not isinstance(v, Word):
                 self.records[-1].append(f'# {name} text: {v}')
                 v = v.encode()
-            if isinstance(v, int):
-                self.records[-1].append(f'{name}: {v}')
-            else:
-                self.records[-1].append(f'{name} = {v.hex()}'.rstrip())
+            self.records[-1].append(f'{name} = {v.hex() if isinstance(v, bytes) else v}'.rstrip())
         return self
 
     def text(self):

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#include <sodium.h> /* BREACH */
+#include <curl/curl.h> /* BREACH */

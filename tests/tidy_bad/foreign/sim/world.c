@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#include <mpi.h> /* BREACH */
+#include <sqlite3.h> /* BREACH */

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+/* Shared inside the folder. */
+int kith__ratchet_open(int a);

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: ISC */
+#include "net/net.h"
+#include "net/uv/driver.h" /* BREACH */
+#include "dht/dht.h" /* BREACH */

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: ISC */
+#include "node/node.h"
+#include "node/internal.h" /* BREACH */
+#include "store/store.h" /* BREACH */

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#include "net/uv/driver.h"
+#include "net/net.h" /* BREACH */

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/store.h"
+#include "store/internal.h" /* BREACH */

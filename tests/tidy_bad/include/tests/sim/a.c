@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#include "node/node.h"
+#include "node/internal.h" /* BREACH */

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: ISC */
+/* TODO: BREACH */
+/* FIXME BREACH */
+/* XXX BREACH */
+/* mktemp name.XXXXXX */
