@@ -115,6 +115,14 @@ void kith_net_set_wall(struct kith_net *n, uint64_t wall_ms, kith_time now)
 	n->obf_until_s = 0;
 }
 
+void kith_net_set_link(struct kith_net *n, const uint8_t link_secret[static 32], uint32_t device)
+{
+	memcpy(n->cfg.link_secret, link_secret, sizeof(n->cfg.link_secret));
+	kith_dh_public(n->lk, n->cfg.link_secret);
+	n->cfg.device = device;
+	n->cfg.has_link = true;
+}
+
 void kith_net_set_presence(struct kith_net *n, const struct kith_net_presence *p, size_t count)
 {
 	size_t i;
