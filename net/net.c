@@ -216,6 +216,11 @@ static bool session_output(struct kith_net *n, struct kith_dgram_out *out, kith_
 		if (n->ready_first == NULL)
 			n->ready_last = NULL;
 		s->on_ready = false;
+		if (s->rec.base + s->rec.sent_count >= NET_PN_MAX - 1) {
+			/* no number is left, not even for CLOSE */
+			kith__net_session_drop(n, s, KITH_NET_LOST_PROTOCOL);
+			continue;
+		}
 		sent = kith__net_build(n, s, out, now);
 		if (sent) {
 			if (!s->closing)

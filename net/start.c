@@ -173,6 +173,7 @@ static int prepare(struct kith_net *n, struct pending *p, kith_time now)
 	next_time(n, p->link, pl.time, now);
 	if (p->link != NULL)
 		kith__net_link_changed(n, p->link);
+	memcpy(p->incarnation, pl.incarnation, 8);
 	memcpy(pl.rhk, n->rhk[0], 32);
 	status = kith__net_create1(&p->st, p->noise1, p->e_secret, p->s_secret, p->responder, &pl);
 	kith_wipe(&pl, sizeof(pl));
@@ -321,11 +322,11 @@ static void finish(struct kith_net *n, struct pending *p, const struct kith_nois
 		goto out;
 	}
 	s->path = (struct net_path){in->remote, in->local, in->carrier};
+	memcpy(s->own_incarnation, p->incarnation, 8);
 	if (p->link != NULL) {
 		s->link = p->link;
 		s->link->session = s;
 		s->role_a = e.lower;
-		memcpy(s->own_incarnation, p->link->incarnation, 8);
 		kith__net_link_success(n, p->link, p->day, root == 0);
 	} else if (fresh) {
 		s->role_a = true;

@@ -37,6 +37,9 @@ TEST(net_handshake_lost_at_each_packet)
 		struct kith_net_target t;
 		uint32_t a;
 
+		/* five copies of msg1: more losses than four are the end */
+		if (__builtin_popcount(mask) > 4)
+			continue;
 		wire_init(&w, 2, 100 + mask);
 		if (mask >= 62)
 			w.delay_us = 80 * MS;
@@ -45,7 +48,7 @@ TEST(net_handshake_lost_at_each_packet)
 		w.filter_ctx = &x;
 		t = wire_link_target(&w, 1);
 		CHECK_OK(kith_net_connect(w.net[0], &t, &a, w.now));
-		wire_run(&w, w.now + 4 * SEC);
+		wire_run(&w, w.now + 5 * SEC);
 		CHECK_EQ(w.events[0][KITH_NET_SESSION_UP], 1);
 		say_hello(a);
 		wire_run(&w, w.now + 2 * SEC);
