@@ -51,7 +51,7 @@ TEST(net_handshake_lost_at_each_packet)
 		wire_run(&w, w.now + 5 * SEC);
 		CHECK_EQ(w.events[0][KITH_NET_SESSION_UP], 1);
 		say_hello(a);
-		wire_run(&w, w.now + 2 * SEC);
+		wire_run(&w, w.now + 6 * SEC);
 		CHECK_EQ(w.events[1][KITH_NET_SESSION_UP], 1);
 		CHECK_EQ(w.events[1][KITH_NET_MSG_IN], 1);
 		CHECK_EQ(w.events[0][KITH_NET_MSG_ACKED], 1);
