@@ -70,6 +70,11 @@
 #define KITH_MBOX_FRAME_MAX 69632u   /* one frame: class B blob and margin */
 #define KITH_MBOX_WATCH_MAX 24u      /* buckets per link */
 #define KITH_MBOX_LIST_MAX 4096u     /* tags of one LIST reply */
+#define KITH_WORK_JOBS_MAX 1024u     /* bulk jobs queued: stamps of open orders, knocks of listed pages */
+#define KITH_MBOX_ORDERS_MAX 4096u   /* waiting PUT, GET, DELETE: 16 MiB of blobs */
+#define KITH_MBOX_ORDER_LINKS 16u    /* one-shot links at once (mailbox.md 6) */
+#define KITH_FETCH_WANTS_MAX 8192u   /* blobs known to wait; then listing pauses: 2 MiB */
+#define KITH_FETCH_CURSORS_MAX 1024u /* 16 mailboxes, 19 secrets each, and former ones */
 
 /* ---- control (client.md 2) ---- */
 #define KITH_CONTROL_LINE_MAX 1048576u /* one JSON line with its newline */

@@ -401,6 +401,7 @@ static void observed(struct kith_dht *d, const struct kith__from *from, const st
 	if (d->note_count >= KITH_DHT_EVENTS_MAX / 2 || kith_addr_is_none(&m->addr))
 		return;
 	memcpy(e.key, from->key, 32);
+	e.from = from->addr;
 	kith__emit(d, &e, NULL);
 }
 

@@ -364,6 +364,8 @@ static int load_ratchets(struct kith_node *n)
 		c->flow.in_read = kith_read_u32(&in);
 		c->flow.peer_read = kith_read_u32(&in);
 		c->flow.ack_owed = kith_read_u8(&in) != 0;
+		kith_read_skip(&in, KITH_FLOW_ROW - KITH_FLOW_FAR - 25);
+		kith_read_bytes(&in, c->flow.in_far, KITH_FLOW_FAR);
 		c->flow.ack_at = n->now;
 		c->ratchet = kith_arena_get(n->arena, sizeof(*c->ratchet));
 		if (c->ratchet == NULL)
@@ -561,7 +563,7 @@ static int load_outbox(struct kith_node *n)
 
 		if (c == NULL || o == NULL)
 			return KITH_E_MALFORMED;
-		status = kith__outbox_insert(n, c, o);
+		status = kith__outbox_loaded(n, c, o);
 	}
 	return status;
 }
@@ -603,6 +605,19 @@ static int load_copies(struct kith_node *n)
 	return status;
 }
 
+static int load_todelete(struct kith_node *n)
+{
+	struct kith_rows r;
+	int status = query(n, KITH_OP_LOAD_TODELETE, &r);
+	uint8_t ml[32];
+	uint8_t d[32];
+
+	while (status == KITH_OK && kith_rows_next(&r))
+		if (column(&r, 0, ml, 32) && column(&r, 1, d, 32))
+			kith__todelete_loaded(n, ml, d, (uint64_t)kith_rows_int(&r, 2));
+	return status;
+}
+
 static int load_own_boxes(struct kith_node *n)
 {
 	struct kith_rows r;
@@ -625,11 +640,28 @@ static int load_own_boxes(struct kith_node *n)
 		b->source = (enum kith_source)kith_rows_int(&r, 3);
 		b->since_ms = (uint64_t)kith_rows_int(&r, 4);
 		b->listed_version = (uint32_t)kith_rows_int(&r, 6);
+		if (b->listed_version > n->list_version)
+			n->list_version = b->listed_version;
 		b->listed = kith_rows_int(&r, 7) != 0;
 		b->score = (int)kith_rows_int(&r, 8);
 		b->drain_until_s = (uint64_t)kith_rows_int(&r, 9);
 		if (kith_read_end(&in) != KITH_OK)
 			return KITH_E_MALFORMED;
+	}
+	return status;
+}
+
+static int load_cursors(struct kith_node *n)
+{
+	struct kith_rows r;
+	int status = query(n, KITH_OP_LOAD_CURSOR, &r);
+	uint8_t ml[32];
+
+	while (status == KITH_OK && kith_rows_next(&r)) {
+		if (!column(&r, 0, ml, 32))
+			return KITH_E_MALFORMED;
+		kith__fetch_cursor_loaded(n, ml, (uint64_t)kith_rows_int(&r, 1),
+					  (uint32_t)kith_rows_int(&r, 2), (uint32_t)kith_rows_int(&r, 3));
 	}
 	return status;
 }
@@ -651,7 +683,7 @@ int kith__load(struct kith_node *n)
 	static int (*const step[])(struct kith_node *n) = {
 		load_max, load_identity, load_contacts, load_devices, load_ratchets, load_conversations,
 		load_taglists, load_tagchains, load_peer_boxes, load_outbox, load_copies, load_own_boxes,
-		load_seen, kith__load_requests,
+		load_cursors, load_seen, load_todelete, kith__load_requests,
 	};
 	size_t i;
 

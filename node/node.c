@@ -345,7 +345,6 @@ static bool node_job(void *self, struct kith_job **out)
 	struct kith_node *n = self;
 
 	if (!n->account_busy) {
-		kith__ack_flush(n);
 		kith__flush(n);
 		if (kith_store_job(n->account, out)) {
 			n->account_busy = true;
@@ -364,10 +363,12 @@ static bool node_job(void *self, struct kith_job **out)
 
 static void account_done(struct kith_node *n, struct kith_job *job)
 {
+	struct kith_store_result result;
 	int status = kith_store_done(n->account, job, n->now);
 
 	n->account_busy = false;
-	kith__reads_results(n);
+	while (kith_store_result(n->account, &result))
+		(void)kith__expect_result(n, &result);
 	if (status == KITH_OK) {
 		kith__gate_open(n);
 		kith__replies_open(n);
@@ -533,11 +534,11 @@ void kith_node_free(struct kith_node *n)
 	kith__pending_free(n);
 	kith__mbox_jobs_free(n);
 	kith__fetch_free(n);
-	kith__tagbook_free(n);
+	kith__choose_free(n);
+	kith__msgs_free(n);
 	kith__work_free(n);
 	kith__publish_free(n);
 	kith__events_free(n);
-	kith__reads_free(n);
 	kith_alloc_free(n->alloc, n->gate.entry);
 	kith__mbox_service_free(n->service);
 	kith__mbox_client_free(n->client);

@@ -70,8 +70,9 @@ static void bundle_done(struct kith_node *n, uint64_t index, uint64_t spk_id, in
 	b->state = status == KITH_OK ? BUNDLE_PUT : BUNDLE_NONE;
 	b->there |= status == KITH_OK;
 	b->next = n->now + (status == KITH_OK ? BUNDLE_AGAIN_US : BUNDLE_RETRY_US);
-	if (status == KITH_E_EXISTS && n->id->prekeys > 0 && n->id->prekey[0]->id == spk_id)
-		(void)kith__prekey_new(n); /* somebody squats the place: another prekey */
+	/* Somebody squats the place: another prekey. */
+	if (status == KITH_E_EXISTS && n->id->prekey[0]->id == spk_id && kith__prekey_new(n) != KITH_OK)
+		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "no memory for a new prekey");
 	kith__publish_soon(n);
 }
 

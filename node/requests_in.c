@@ -575,8 +575,8 @@ static void seed_hints(struct kith_node *n, const struct kith_hint *hint, size_t
 		memset(&seed, 0, sizeof(seed));
 		memcpy(seed.key, hint[i].key, 32);
 		seed.addr = hint[i].addr;
-		n->has_start = true;
-		(void)kith_dht_seed_contact(n->dht, &seed, n->now);
+		if (kith_dht_seed_contact(n->dht, &seed, n->now) == KITH_OK)
+			n->has_start = true;
 	}
 }
 

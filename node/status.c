@@ -92,7 +92,7 @@ void kith_node_counters(const struct kith_node *n, void (*put)(void *ctx, const 
 	KITH_DHT_COUNTERS(X)
 #undef X
 	put(ctx, "node.unknown_kinds", n->unknown_kinds);
-	put(ctx, "node.frames_refused", n->frames_refused);
+	put(ctx, "node.frames_refused", n->refused_frames);
 	put(ctx, "net.sessions", kith_net_session_count(n->net));
 	put(ctx, "dht.peers", kith_dht_status(n->dht).peers);
 	put(ctx, "dht.records", kith_dht_status(n->dht).records);
