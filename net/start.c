@@ -370,15 +370,14 @@ static bool try_msg2(struct kith_net *n, struct pending *p, const struct kith_dg
 		n->count.drop_open++;
 		return true;
 	}
-	for (i = 0; i < p->psk_count; i++) {
+	status = KITH_E_AUTH;
+	for (i = 0; i < p->psk_count && status != KITH_OK; i++) {
 		st = p->st;
-		if (kith__net_consume2(&st, &pl, noise2, p->e_secret, p->s_secret, p->psk[i]) ==
-		    KITH_OK) {
-			finish(n, p, &st, &pl, idx_r, i, in, now);
-			break;
-		}
+		status = kith__net_consume2(&st, &pl, noise2, p->e_secret, p->s_secret, p->psk[i]);
 	}
-	if (i == p->psk_count)
+	if (status == KITH_OK)
+		finish(n, p, &st, &pl, idx_r, i - 1, in, now); /* p is gone */
+	else
 		n->count.drop_open++;
 	kith_noise_wipe(&st);
 	return true;
