@@ -306,19 +306,18 @@ bool kith__mbox_index_visible(const struct kith__mbox_index *x, const struct kit
 	return before(i->day, i->pos, x->end_day, x->end_pos);
 }
 
-void kith__mbox_index_end(const struct kith__mbox_index *x, uint32_t today, uint32_t *day,
-			  uint32_t *pos)
+void kith__mbox_index_end(struct kith__mbox_index *x, uint32_t today, uint32_t *day, uint32_t *pos)
 {
 	/* The day may turn only when nothing of the old one waits for its commit. */
 	bool waits = x->days > 0 && (x->day[x->days - 1].day != x->end_day ||
 				     x->day[x->days - 1].count > x->end_pos);
 
+	if (today > x->end_day && !waits) {
+		x->end_day = today;
+		x->end_pos = 0;
+	}
 	*day = x->end_day;
 	*pos = x->end_pos;
-	if (today > x->end_day && !waits) {
-		*day = today;
-		*pos = 0;
-	}
 }
 
 /* Takes from one day; false: the page or its work is full (the cursor tells where). */
@@ -347,7 +346,7 @@ static bool list_day(const struct kith__mbox_index *x, const struct kith__mbox_d
 	return true;
 }
 
-void kith__mbox_index_list(const struct kith__mbox_index *x, struct kith__mbox_page *page)
+void kith__mbox_index_list(struct kith__mbox_index *x, struct kith__mbox_page *page)
 {
 	uint32_t end_day, end_pos;
 	size_t scan = 0;

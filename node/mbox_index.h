@@ -85,9 +85,8 @@ struct kith__mbox_page {
 	uint8_t (*tags)[16]; /* room for max */
 };
 /* Fills one page of committed, unburied tags. The work is bounded: `more` may come with few tags. */
-void kith__mbox_index_list(const struct kith__mbox_index *x, struct kith__mbox_page *page);
-/* The cursor behind everything committed. */
-void kith__mbox_index_end(const struct kith__mbox_index *x, uint32_t today, uint32_t *day,
-			  uint32_t *pos);
+void kith__mbox_index_list(struct kith__mbox_index *x, struct kith__mbox_page *page);
+/* The cursor behind everything committed; a new day turns it, and no later item gets a place before. */
+void kith__mbox_index_end(struct kith__mbox_index *x, uint32_t today, uint32_t *day, uint32_t *pos);
 
 #endif
