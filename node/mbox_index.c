@@ -213,19 +213,42 @@ static int slot_room(struct kith__mbox_index *x, uint32_t *slot)
 	return status;
 }
 
+static int make_room(struct kith__mbox_index *x, const struct kith__mbox_item *item, uint32_t *slot,
+		     size_t *at)
+{
+	int status;
+
+	if (kith__mbox_index_find(x, item->tag) != KITH__MBOX_NONE)
+		return KITH_E_EXISTS;
+	status = day_room(x, item->day, item->pos, at);
+	if (status == KITH_OK)
+		status = slot_room(x, slot);
+	return status;
+}
+
+int kith__mbox_index_room(struct kith__mbox_index *x, const struct kith__mbox_item *item)
+{
+	uint32_t slot = 0;
+	size_t at = 0;
+	int status = make_room(x, item, &slot, &at);
+
+	if (status != KITH_OK)
+		return status;
+	/* The map has no reserve: enter the tag now, take it out again; the slots stay. */
+	status = kith_map_put(&x->by_tag, item->tag, slot);
+	if (status == KITH_OK)
+		(void)kith_map_remove(&x->by_tag, item->tag);
+	return status;
+}
+
 int kith__mbox_index_add(struct kith__mbox_index *x, const struct kith__mbox_item *item,
 			 uint32_t *slot)
 {
 	struct kith__mbox_day *d;
 	uint32_t s = 0;
 	size_t at = 0;
-	int status;
+	int status = make_room(x, item, &s, &at);
 
-	if (kith__mbox_index_find(x, item->tag) != KITH__MBOX_NONE)
-		return KITH_E_EXISTS;
-	status = day_room(x, item->day, item->pos, &at);
-	if (status == KITH_OK)
-		status = slot_room(x, &s);
 	if (status == KITH_OK)
 		status = kith_map_put(&x->by_tag, item->tag, s);
 	if (status != KITH_OK)

@@ -62,6 +62,9 @@ void kith__mbox_index_place(const struct kith__mbox_index *x, uint32_t today, ui
  * KITH_E_FULL, KITH_E_NOMEM; nothing is changed then. */
 int kith__mbox_index_add(struct kith__mbox_index *x, const struct kith__mbox_item *item,
 			 uint32_t *slot) KITH_MUST_USE;
+/* Makes the room that adding `item` needs, so that it cannot fail then. Errors as add. */
+int kith__mbox_index_room(struct kith__mbox_index *x, const struct kith__mbox_item *item)
+	KITH_MUST_USE;
 /* Everything up to and including this place is committed. */
 void kith__mbox_index_commit(struct kith__mbox_index *x, uint32_t day, uint32_t pos);
 bool kith__mbox_index_visible(const struct kith__mbox_index *x, const struct kith__mbox_item *i);

@@ -135,6 +135,8 @@ void kith__mbox_serve_get(struct kith_mbox_service *s, struct kith__mbox_link *l
 			  const struct kith__mbox_frame *f, kith_time now);
 void kith__mbox_serve_have(struct kith_mbox_service *s, struct kith__mbox_link *l,
 			   const struct kith__mbox_frame *f, kith_time now);
+/* Token of a store operation of the request in hand; place 0..15. Never 0. */
+uint32_t kith__mbox_token(const struct kith__mbox_link *l, unsigned place);
 /* Puts reads of `l` that are not in a batch yet; stops at a full batch. */
 void kith__mbox_read_ask(struct kith_mbox_service *s, struct kith__mbox_link *l);
 void kith__mbox_read_result(struct kith_mbox_service *s, struct kith_store_result *r,
