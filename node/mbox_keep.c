@@ -212,8 +212,8 @@ void kith__mbox_records_tick(struct kith_mbox_service *s, kith_time now)
 		if (wall_s >= r->until_s) {
 			if (delete_row(s, i, &batch) != KITH_OK)
 				return;
-		} else if (!r->published && wall_s >= r->from_s && now >= r->not_before) {
-			if (published) {
+		} else if (!r->published && wall_s >= r->from_s) {
+			if (published || now < r->not_before) {
 				s->next_publish = now + STEP_US;
 				continue;
 			}
@@ -260,11 +260,16 @@ int kith__mbox_records_load(struct kith_mbox_service *s)
 		if (r == NULL)
 			return KITH_E_NOMEM;
 		*r = row;
-		r->not_before =
-			kith_rng_below(s->cfg.rng, SPREAD_MS) * (kith_time)KITH_US_PER_MS;
 		kith__mbox_quota_hold(&s->quota, NULL, KITH__MBOX_RECORD_BYTES, &r->group, 0);
 	}
 	return status;
+}
+
+void kith__mbox_records_spread(struct kith_mbox_service *s, kith_time now)
+{
+	for (size_t i = 0; i < s->records; i++)
+		s->record[i]->not_before = now + kith_rng_below(s->cfg.rng, SPREAD_MS) *
+							 (kith_time)KITH_US_PER_MS;
 }
 
 void kith__mbox_records_wipe(struct kith_mbox_service *s)

@@ -218,6 +218,9 @@ void kith__mbox_service_committed(struct kith_mbox_service *s, int status, kith_
 void kith__mbox_service_tick(struct kith_mbox_service *s, uint64_t wall_s, kith_time now)
 {
 	set_wall(s, wall_s, now);
+	if (!s->ticked)
+		kith__mbox_records_spread(s, now);
+	s->ticked = true;
 	kith__mbox_push(s, now);
 	kith__mbox_link_scan(s, now);
 	kith__mbox_sweep(s, now);

@@ -97,6 +97,7 @@ struct kith_mbox_service {
 	size_t records, record_cap;
 	struct kith_map by_record;
 	kith_time next_scan, next_sweep, next_publish;
+	bool ticked;
 	struct kith_mbox_service_status count;
 };
 
@@ -165,6 +166,8 @@ void kith__mbox_keep_committed(struct kith__mbox_link *l);
 /* Deletes the records whose `del` is H16("mb.del", x). True: some were, *batch rests on it. */
 bool kith__mbox_withdraw(struct kith_mbox_service *s, const uint8_t x[static 32], uint64_t *batch);
 void kith__mbox_records_tick(struct kith_mbox_service *s, kith_time now); /* publish, expire */
+/* Spreads the first publication of loaded records from `now` on. */
+void kith__mbox_records_spread(struct kith_mbox_service *s, kith_time now);
 int kith__mbox_records_load(struct kith_mbox_service *s) KITH_MUST_USE;
 void kith__mbox_records_wipe(struct kith_mbox_service *s);
 
