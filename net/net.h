@@ -52,6 +52,7 @@ struct kith_net_target {
 	uint8_t ml[32]; /* SERVICE: the server's node key */
 	struct kith_addr addr[8];
 	size_t addr_count;
+	uint32_t keepalive_s; /* send a PING after so long without a packet, +-10 %; 0 = never */
 };
 
 enum kith_net_class { KITH_NET_CLASS_MESSAGE, KITH_NET_CLASS_SYNC, KITH_NET_CLASS_FILE };
