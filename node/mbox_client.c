@@ -389,7 +389,7 @@ static int read_info(struct link *l, struct kith_reader *r, struct kith_mbox_res
 	return kith__bind_check(sig, l->ml, out->info.mk);
 }
 
-static void read_list(struct kith_reader *r, struct kith_mbox_result *out)
+static void read_list(struct link *l, struct kith_reader *r, struct kith_mbox_result *out)
 {
 	const uint8_t *tags;
 
@@ -400,7 +400,8 @@ static void read_list(struct kith_reader *r, struct kith_mbox_result *out)
 	if (out->count > KITH_MBOX_LIST_MAX)
 		kith_read_fail(r);
 	tags = kith_read_view(r, 16 * (size_t)out->count);
-	out->tags = (const uint8_t(*)[16])tags;
+	if (tags != NULL)
+		out->tags = (const uint8_t(*)[16])(l->pipe.in + (tags - l->pipe.in));
 }
 
 static void read_get(struct kith_reader *r, struct kith_mbox_result *out, unsigned want)
@@ -435,7 +436,7 @@ static int read_ok(struct link *l, struct kith_reader *r, struct kith_mbox_resul
 	switch ((unsigned)out->verb) {
 	case KITH_MBOX_INFO: return read_info(l, r, out);
 	case KITH_MBOX_PUT: kith__mbox_receipt_read(r, &out->receipt, &out->position); break;
-	case KITH_MBOX_LIST: read_list(r, out); break;
+	case KITH_MBOX_LIST: read_list(l, r, out); break;
 	case KITH_MBOX_GET: read_get(r, out, want); break;
 	case KITH_MBOX_HAVE: read_have(r, out); break;
 	case KITH_MBOX_WATCH:
