@@ -9,14 +9,16 @@
  *
  *	timer                              after    effect
  *	requests open, no byte moved       10 s     GONE
+ *	waiting for a free handshake       100 ms   tried again (net caps handshakes per address)
  */
 #include "node/mbox_pipe.h"
 
 #include <string.h>
 
 #define SILENT_US (10u * (kith_time)KITH_US_PER_S)
+#define AGAIN_US  (100u * (kith_time)KITH_US_PER_MS)
 
-enum link_state { LINK_CONNECTING, LINK_UP, LINK_GONE };
+enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_UP, LINK_GONE };
 
 struct link {
 	uint32_t number;
@@ -24,6 +26,8 @@ struct link {
 	struct kith__mbox_pipe pipe;
 	uint8_t ml[32], mk[32];
 	bool has_mk;
+	struct kith_addr addr;
+	unsigned keepalive_s;
 	uint8_t verb[KITH_MBOX_OPEN_MAX]; /* requests open, oldest first */
 	unsigned want[KITH_MBOX_OPEN_MAX]; /* GET, WATCH, KEEP: how many are asked */
 	unsigned open;
@@ -38,7 +42,7 @@ struct kith_mbox_client {
 	struct link *link[KITH_MBOX_CLIENTS_MAX];
 	size_t links, turn; /* turn: whose result comes next */
 	uint32_t next_link;
-	kith_time now;
+	kith_time now, again_at; /* again_at: when waiting links try again */
 	struct link *shown;      /* its frame is in the owner's hands */
 	bool shown_gone;
 	uint8_t push_tag[KITH__MBOX_PUSH_MAX][16];
@@ -55,6 +59,7 @@ struct kith_mbox_client *kith__mbox_client_new(const struct kith_alloc *alloc, s
 	c->alloc = alloc;
 	c->net = net;
 	c->next_link = kith_rng_u32(rng) | 1;
+	c->again_at = KITH_NEVER;
 	return c;
 }
 
@@ -103,11 +108,30 @@ static struct link *by_session(const struct kith_mbox_client *c, uint32_t sessio
 
 /* ---- links ---- */
 
+/* KITH_E_FULL: too many handshakes at once; the link waits. */
+static int connect_link(struct kith_mbox_client *c, struct link *l, kith_time now)
+{
+	struct kith_net_target target = {.kind = KITH_NET_SERVICE, .addr_count = 1};
+	int status;
+
+	target.keepalive_s = l->keepalive_s;
+	target.addr[0] = l->addr;
+	memcpy(target.ml, l->ml, sizeof(target.ml));
+	status = kith_net_connect(c->net, &target, &l->pipe.session, now);
+	if (status == KITH_OK) {
+		l->state = LINK_CONNECTING;
+		l->moved_at = now;
+	} else if (status == KITH_E_FULL) {
+		l->state = LINK_WAITING;
+		c->again_at = now + AGAIN_US;
+	}
+	return status;
+}
+
 int kith__mbox_open(struct kith_mbox_client *c, const uint8_t ml[static 32],
 		    const struct kith_addr *addr, const uint8_t *mk, unsigned keepalive_s,
 		    uint32_t *link, kith_time now)
 {
-	struct kith_net_target target = {.kind = KITH_NET_SERVICE, .addr_count = 1};
 	struct link *l;
 	int status;
 
@@ -116,21 +140,20 @@ int kith__mbox_open(struct kith_mbox_client *c, const uint8_t ml[static 32],
 	l = kith_alloc_zero(c->alloc, 1, sizeof(*l));
 	if (l == NULL)
 		return KITH_E_NOMEM;
-	target.keepalive_s = keepalive_s;
-	target.addr[0] = *addr;
-	memcpy(target.ml, ml, sizeof(target.ml));
-	status = kith_net_connect(c->net, &target, &l->pipe.session, now);
-	if (status != KITH_OK) {
-		kith_alloc_free(c->alloc, l);
-		return status;
-	}
 	memcpy(l->ml, ml, sizeof(l->ml));
 	if (mk != NULL)
 		memcpy(l->mk, mk, sizeof(l->mk));
 	l->has_mk = mk != NULL;
+	l->addr = *addr;
+	l->keepalive_s = keepalive_s;
+	l->moved_at = now;
+	status = connect_link(c, l, now);
+	if (status != KITH_OK && status != KITH_E_FULL) {
+		kith_alloc_free(c->alloc, l);
+		return status;
+	}
 	l->pipe.alloc = c->alloc;
 	l->pipe.net = c->net;
-	l->moved_at = now;
 	do {
 		l->number = c->next_link++;
 	} while (l->number == 0 || by_number(c, l->number) != NULL);
@@ -139,14 +162,19 @@ int kith__mbox_open(struct kith_mbox_client *c, const uint8_t ml[static 32],
 	return KITH_OK;
 }
 
+static void close_session(struct kith_mbox_client *c, const struct link *l, kith_time now)
+{
+	if (l->state == LINK_CONNECTING || l->state == LINK_UP)
+		kith_net_close(c->net, l->pipe.session, now);
+}
+
 void kith__mbox_close(struct kith_mbox_client *c, uint32_t link, kith_time now)
 {
 	struct link *l = by_number(c, link);
 
 	if (l == NULL)
 		return;
-	if (l->state != LINK_GONE)
-		kith_net_close(c->net, l->pipe.session, now);
+	close_session(c, l, now);
 	drop(c, l);
 }
 
@@ -155,10 +183,26 @@ static void fail(struct kith_mbox_client *c, struct link *l, bool close, kith_ti
 {
 	if (l->state == LINK_GONE)
 		return;
+	if (close)
+		close_session(c, l, now);
 	l->state = LINK_GONE;
 	l->pipe.up = false;
-	if (close)
-		kith_net_close(c->net, l->pipe.session, now);
+}
+
+/* Links that found no free handshake, oldest first. */
+static void connect_waiting(struct kith_mbox_client *c, kith_time now)
+{
+	c->again_at = KITH_NEVER;
+	for (size_t i = 0; i < c->links; i++) {
+		struct link *l = c->link[i];
+		int status;
+
+		if (l->state != LINK_WAITING)
+			continue;
+		status = connect_link(c, l, now);
+		if (status != KITH_OK && status != KITH_E_FULL)
+			fail(c, l, false, now);
+	}
 }
 
 static void session_up(struct kith_mbox_client *c, struct link *l, kith_time now)
@@ -202,6 +246,8 @@ bool kith__mbox_client_event(struct kith_mbox_client *c, const struct kith_net_e
 	case KITH_NET_LINK_STATE:
 	case KITH_NET_OBSERVED: return false;
 	}
+	if (c->again_at != KITH_NEVER)
+		connect_waiting(c, now);
 	return true;
 }
 
@@ -568,6 +614,8 @@ bool kith__mbox_client_result(struct kith_mbox_client *c, struct kith_mbox_resul
 void kith__mbox_client_tick(struct kith_mbox_client *c, kith_time now)
 {
 	c->now = now;
+	if (now >= c->again_at)
+		connect_waiting(c, now);
 	for (size_t i = 0; i < c->links; i++) {
 		struct link *l = c->link[i];
 
@@ -584,7 +632,7 @@ void kith__mbox_client_tick(struct kith_mbox_client *c, kith_time now)
 
 kith_time kith__mbox_client_deadline(const struct kith_mbox_client *c)
 {
-	kith_time at = KITH_NEVER;
+	kith_time at = c->again_at;
 
 	for (size_t i = 0; i < c->links; i++) {
 		const struct link *l = c->link[i];
