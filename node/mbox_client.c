@@ -28,7 +28,7 @@ struct link {
 	bool has_mk;
 	struct kith_addr addr;
 	unsigned keepalive_s;
-	uint8_t verb[KITH_MBOX_OPEN_MAX]; /* requests open, oldest first */
+	uint8_t verb[KITH_MBOX_OPEN_MAX];  /* requests open, oldest first */
 	unsigned want[KITH_MBOX_OPEN_MAX]; /* GET, WATCH, KEEP: how many are asked */
 	unsigned open;
 	uint16_t next_number, first_number;
@@ -307,7 +307,10 @@ int kith__mbox_put(struct kith_mbox_client *c, uint32_t link, const uint8_t tag[
 		   struct kith_mbox_bucket b, uint8_t ttl_class, const uint8_t stamp[static 64],
 		   const uint8_t blob[static KITH_BLOB], kith_time now)
 {
-	struct kith__mbox_put p = {.bucket = b, .ttl_class = ttl_class, .stamp = stamp, .blob = blob};
+	struct kith__mbox_put p = {.bucket = b,
+				   .ttl_class = ttl_class,
+				   .stamp = stamp,
+				   .blob = blob};
 	struct kith_writer w;
 	struct link *l;
 	int status = begin(c, link, KITH_MBOX_PUT, KITH__MBOX_PUT_LEN, &w, &l);

@@ -361,8 +361,8 @@ static bool list_day(const struct kith__mbox_index *x, const struct kith__mbox_d
 		if (slot == KITH__MBOX_NONE)
 			continue;
 		i = &x->item[slot];
-		if (i->buried || !kith__mbox_bucket_match(i->bucket, i->p, page->bucket.bucket,
-							  page->bucket.p))
+		if (i->buried ||
+		    !kith__mbox_bucket_match(i->bucket, i->p, page->bucket.bucket, page->bucket.p))
 			continue;
 		memcpy(page->tags[page->count++], i->tag, 16);
 	}

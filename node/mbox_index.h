@@ -11,6 +11,7 @@
 
 #define KITH__MBOX_NONE UINT32_MAX /* no slot */
 
+/* An item or tombstone. */
 struct kith__mbox_item {
 	uint8_t tag[16];
 	uint64_t id, expires_s;
@@ -28,11 +29,13 @@ struct kith__mbox_day {
 	size_t count, cap;
 };
 
+/* When a slot is looked at for expiry. */
 struct kith__mbox_due {
 	uint64_t expires_s;
 	uint32_t slot;
 };
 
+/* The whole of it; the owner reads the counters and next_id. */
 struct kith__mbox_index {
 	const struct kith_alloc *alloc;
 	struct kith_map by_tag;
@@ -49,6 +52,7 @@ struct kith__mbox_index {
 	uint64_t next_id;
 };
 
+/* Empty; `rng` draws the hash key. wipe: frees everything. */
 void kith__mbox_index_init(struct kith__mbox_index *x, const struct kith_alloc *alloc,
 			   struct kith_rng *rng);
 void kith__mbox_index_wipe(struct kith__mbox_index *x);
@@ -78,6 +82,7 @@ bool kith__mbox_bucket_match(uint16_t a, uint8_t pa, uint16_t b, uint8_t pb);
 /* The first `p` bits, rest zero. */
 uint16_t kith__mbox_bucket_cut(uint16_t bucket, uint8_t p);
 
+/* One LIST: what is asked, and what came. */
 struct kith__mbox_page {
 	struct kith_mbox_bucket bucket;
 	uint32_t day, pos;  /* in: from here on; out: next cursor */
@@ -87,9 +92,9 @@ struct kith__mbox_page {
 	bool more;
 	uint8_t (*tags)[16]; /* room for max */
 };
-/* Fills one page of committed, unburied tags. The work is bounded: `more` may come with few tags. */
+/* Fills one page of committed, unburied tags. Work is bounded: `more` may come with few tags. */
 void kith__mbox_index_list(struct kith__mbox_index *x, struct kith__mbox_page *page);
-/* The cursor behind everything committed; a new day turns it, and no later item gets a place before. */
+/* The cursor behind everything committed. A new day turns it; no later item gets a place before. */
 void kith__mbox_index_end(struct kith__mbox_index *x, uint32_t today, uint32_t *day, uint32_t *pos);
 
 #endif

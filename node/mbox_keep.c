@@ -9,14 +9,14 @@
 
 #include <string.h>
 
-#define MARGIN_S   (3u * 3600u)
-#define AHEAD_S    (62u * KITH_DAY_S) /* a period starts at most so far ahead */
-#define STEP_US    (KITH_US_PER_S / 2u)
-#define LOOK_US    (60u * (kith_time)KITH_US_PER_S)
-#define SPREAD_MS  600000u
+#define MARGIN_S      (3u * 3600u)
+#define AHEAD_S       (62u * KITH_DAY_S) /* a period starts at most so far ahead */
+#define STEP_US       (KITH_US_PER_S / 2u)
+#define LOOK_US       (60u * (kith_time)KITH_US_PER_S)
+#define SPREAD_MS     600000u
 #define RECORDS_BYTES (64u << 20) /* of the disk (mailbox.md 9) */
 
-_Static_assert((uint64_t)KITH_MBOX_RECORDS_MAX * KITH__MBOX_RECORD_BYTES <= RECORDS_BYTES,
+_Static_assert((uint64_t)KITH_MBOX_RECORDS_MAX *KITH__MBOX_RECORD_BYTES <= RECORDS_BYTES,
 	       "records stay below their share");
 
 static uint64_t from_of(uint64_t until_s)
@@ -92,11 +92,10 @@ static enum kith_mbox_status keep_one(struct kith_mbox_service *s, struct kith__
 		return KITH_MBOX_MALFORMED;
 	r = find(s, &key);
 	if (r != NULL && r->seq >= seq)
-		return r->seq == seq && memcmp(r->body, body, KITH_RECORD) == 0 ? KITH_MBOX_HELD :
-										  KITH_MBOX_TAKEN;
-	if (r == NULL &&
-	    (!kith__mbox_quota_room(&s->quota, &l->remote, KITH__MBOX_RECORD_BYTES) ||
-	     (r = insert(s, &key)) == NULL))
+		return r->seq == seq && memcmp(r->body, body, KITH_RECORD) == 0 ? KITH_MBOX_HELD
+										: KITH_MBOX_TAKEN;
+	if (r == NULL && (!kith__mbox_quota_room(&s->quota, &l->remote, KITH__MBOX_RECORD_BYTES) ||
+			  (r = insert(s, &key)) == NULL))
 		return KITH_MBOX_FULL;
 	if (r->seq == 0 && r->until_s == 0)
 		kith__mbox_quota_hold(&s->quota, &l->remote, KITH__MBOX_RECORD_BYTES, &r->group,
@@ -121,8 +120,8 @@ static enum kith_mbox_status admit(struct kith_mbox_service *s, struct kith__mbo
 		return KITH_MBOX_UNKNOWN;
 	if (k->until_s <= wall_s || k->until_s > wall_s + AHEAD_S + KITH_DAY_S + MARGIN_S)
 		return KITH_MBOX_CLASS;
-	if (!kith__mbox_stamp_good(s, k->stamp, k->del, k->records,
-				   k->count * (size_t)KITH_RECORD, now))
+	if (!kith__mbox_stamp_good(s, k->stamp, k->del, k->records, k->count * (size_t)KITH_RECORD,
+				   now))
 		return KITH_MBOX_STAMP;
 	if (!s->cfg.serve || kith_store_state(s->cfg.store) != KITH_STORE_OK)
 		return KITH_MBOX_FULL;
@@ -268,8 +267,8 @@ int kith__mbox_records_load(struct kith_mbox_service *s)
 void kith__mbox_records_spread(struct kith_mbox_service *s, kith_time now)
 {
 	for (size_t i = 0; i < s->records; i++)
-		s->record[i]->not_before = now + kith_rng_below(s->cfg.rng, SPREAD_MS) *
-							 (kith_time)KITH_US_PER_MS;
+		s->record[i]->not_before =
+			now + kith_rng_below(s->cfg.rng, SPREAD_MS) * (kith_time)KITH_US_PER_MS;
 }
 
 void kith__mbox_records_wipe(struct kith_mbox_service *s)

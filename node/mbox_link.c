@@ -177,7 +177,7 @@ static enum kith__mbox_link_kind kind_of(uint8_t verb)
 	return KITH__MBOX_LINK_NEW;
 }
 
-/* False: the verb may not come on this link (mailbox.md 4: never two kinds, one PUT, one DELETE). */
+/* False: the verb may not come on this link: never two kinds, one PUT, one DELETE. */
 static bool admit(struct kith__mbox_link *l, uint8_t verb)
 {
 	enum kith__mbox_link_kind kind = kind_of(verb);
@@ -194,6 +194,10 @@ static bool admit(struct kith__mbox_link *l, uint8_t verb)
 static void serve(struct kith_mbox_service *s, struct kith__mbox_link *l,
 		  const struct kith__mbox_frame *f, kith_time now)
 {
+	if (kind_of(f->verb) == KITH__MBOX_LINK_NEW && f->verb != KITH_MBOX_INFO) {
+		kith__mbox_reply_status(l, KITH_MBOX_UNKNOWN); /* the link lives */
+		return;
+	}
 	switch (f->verb) {
 	case KITH_MBOX_INFO: kith__mbox_serve_info(s, l, now); break;
 	case KITH_MBOX_PUT: kith__mbox_serve_put(s, l, f, now); break;
@@ -203,7 +207,6 @@ static void serve(struct kith_mbox_service *s, struct kith__mbox_link *l,
 	case KITH_MBOX_WATCH: kith__mbox_serve_watch(s, l, f, now); break;
 	case KITH_MBOX_HAVE: kith__mbox_serve_have(s, l, f, now); break;
 	case KITH_MBOX_KEEP: kith__mbox_serve_keep(s, l, f, now); break;
-	default: kith__mbox_reply_status(l, KITH_MBOX_UNKNOWN); break; /* the link lives */
 	}
 }
 
@@ -231,7 +234,7 @@ static void serve_frame(struct kith_mbox_service *s, struct kith__mbox_link *l,
 
 void kith__mbox_link_pump(struct kith_mbox_service *s, struct kith__mbox_link *l, kith_time now)
 {
-	int status = KITH_OK;
+	int status = kith__mbox_pipe_flush(&l->pipe, now); /* makes room for the next reply */
 
 	while (status == KITH_OK && may_serve(s, l)) {
 		struct kith__mbox_frame f;
@@ -244,13 +247,12 @@ void kith__mbox_link_pump(struct kith_mbox_service *s, struct kith__mbox_link *l
 		if (kith__mbox_pipe_flush(&l->pipe, now) != KITH_OK)
 			status = KITH_E_IO;
 	}
-	if (kith__mbox_pipe_flush(&l->pipe, now) != KITH_OK || status == KITH_E_IO ||
-	    status == KITH_E_NOMEM || (l->state == KITH__MBOX_CLOSING && l->close_at == 0)) {
+	if (status == KITH_E_IO || status == KITH_E_NOMEM ||
+	    (l->state == KITH__MBOX_CLOSING && l->close_at == 0)) {
 		kith__mbox_link_drop(s, l, true, now);
 		return;
 	}
-	if (l->state == KITH__MBOX_OPEN && l->pipe.fin &&
-	    kith__mbox_pipe_waiting(&l->pipe) == 0)
+	if (l->state == KITH__MBOX_OPEN && l->pipe.fin && kith__mbox_pipe_waiting(&l->pipe) == 0)
 		closing(s, l, now);
 }
 

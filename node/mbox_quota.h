@@ -13,6 +13,7 @@
 #define KITH__MBOX_BURIED_BYTES 128u  /* a tombstone */
 #define KITH__MBOX_RECORD_BYTES 1280u
 
+/* The budgets. */
 enum kith__mbox_rate {
 	KITH__MBOX_RATE_LINK, /* links */
 	KITH__MBOX_RATE_PUT,  /* PUT and KEEP */
@@ -21,14 +22,16 @@ enum kith__mbox_rate {
 	KITH__MBOX_RATES
 };
 
+/* One source prefix. */
 struct kith__mbox_group {
 	struct kith_group group;
-	uint32_t serial; /* slot + generation x KITH_MBOX_GROUPS_MAX; 0 = free */
-	uint64_t held;   /* bytes on disk that came from here */
+	uint32_t serial;                  /* slot + generation x KITH_MBOX_GROUPS_MAX; 0 = free */
+	uint64_t held;                    /* bytes on disk that came from here */
 	uint64_t level[KITH__MBOX_RATES]; /* tokens left */
 	kith_time at;                     /* of the levels */
 };
 
+/* All of them, and the disk. */
 struct kith__mbox_quota {
 	const struct kith_alloc *alloc;
 	struct kith_map by_group;
@@ -38,6 +41,7 @@ struct kith__mbox_quota {
 	unsigned bits;
 };
 
+/* disk_max in bytes, `bits` of a stamp below half fill. wipe: frees everything. */
 void kith__mbox_quota_init(struct kith__mbox_quota *q, const struct kith_alloc *alloc,
 			   struct kith_rng *rng, uint64_t disk_max, unsigned bits);
 void kith__mbox_quota_wipe(struct kith__mbox_quota *q);

@@ -145,7 +145,7 @@ static void readable(struct kith_mbox_service *s, struct kith__mbox_link *l, uin
 	if (stream == l->pipe.stream)
 		kith__mbox_link_pump(s, l, now);
 	else
-		kith_net_stream_reset(s->cfg.net, l->pipe.session, stream, 0, now); /* one per link */
+		kith_net_stream_reset(s->cfg.net, l->pipe.session, stream, 0, now);
 }
 
 bool kith__mbox_service_event(struct kith_mbox_service *s, const struct kith_net_event *e,
@@ -181,10 +181,12 @@ bool kith__mbox_service_event(struct kith_mbox_service *s, const struct kith_net
 
 static void finish(struct kith_mbox_service *s, struct kith__mbox_link *l)
 {
-	switch (l->verb) {
-	case KITH_MBOX_PUT: kith__mbox_put_committed(s, l); break;
-	case KITH_MBOX_KEEP: kith__mbox_keep_committed(l); break;
-	default: /* DELETE */
+	if (l->verb == KITH_MBOX_PUT) {
+		kith__mbox_put_committed(s, l);
+	} else if (l->verb == KITH_MBOX_KEEP) {
+		kith__mbox_keep_committed(l);
+	} else {
+		KITH_ASSERT(l->verb == KITH_MBOX_DELETE);
 		kith__mbox_reply_status(l, l->status);
 		kith__mbox_link_done(l);
 	}

@@ -51,7 +51,7 @@ struct kith__mbox_link {
 	enum kith_mbox_status status;  /* BATCH: what the reply will say */
 	uint64_t received_s, expiry_s; /* PUT */
 	uint32_t pos;
-	uint8_t kept[KITH__MBOX_KEEP_MAX]; /* KEEP: status each */
+	uint8_t kept[KITH__MBOX_KEEP_MAX];    /* KEEP: status each */
 	uint64_t read_id[KITH__MBOX_GET_MAX]; /* READS: items asked, 0 = not there */
 	unsigned reads, asked, answered;      /* in all; put into a batch; done */
 	uint8_t *reply;
@@ -87,7 +87,7 @@ struct kith_mbox_service {
 	struct kith_map by_session; /* u32 session -> slot */
 	struct kith__mbox_link *link[KITH_MBOX_LINKS_MAX];
 	uint16_t serial[KITH_MBOX_LINKS_MAX];
-	size_t slots, links; /* slots ever used; links now */
+	size_t slots, links;         /* slots ever used; links now */
 	struct kith__mbox_news *put; /* FIFO from put_at */
 	size_t put_at, puts, put_cap;
 	struct kith__mbox_news *push;

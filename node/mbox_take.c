@@ -283,8 +283,8 @@ void kith__mbox_serve_delete(struct kith_mbox_service *s, struct kith__mbox_link
 		l->status = KITH_MBOX_OK;
 		l->state = KITH__MBOX_BATCH;
 	} else {
-		kith__mbox_reply_status(l, status == KITH_E_NOTFOUND ? KITH_MBOX_OK :
-								       KITH_MBOX_SLOW);
+		kith__mbox_reply_status(l,
+					status == KITH_E_NOTFOUND ? KITH_MBOX_OK : KITH_MBOX_SLOW);
 	}
 }
 
@@ -380,8 +380,7 @@ int kith__mbox_items_load(struct kith_mbox_service *s)
 			break;
 		kith__mbox_index_commit(&s->index, item.day, item.pos);
 		kith__mbox_quota_hold(&s->quota, NULL,
-				      item.buried ? KITH__MBOX_BURIED_BYTES :
-						    KITH__MBOX_ITEM_BYTES,
+				      item.buried ? KITH__MBOX_BURIED_BYTES : KITH__MBOX_ITEM_BYTES,
 				      &item.group, 0);
 	}
 	return status;

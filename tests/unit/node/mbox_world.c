@@ -39,8 +39,10 @@ static void boot_net(struct world *w, unsigned i)
 
 static void boot_box(struct world *w)
 {
-	struct kith_profile_config cfg = {
-		.dir = "p", .disk = &w->disk.table, .rng = &w->disk_rng, .argon_passes = 1};
+	struct kith_profile_config cfg = {.dir = "p",
+					  .disk = &w->disk.table,
+					  .rng = &w->disk_rng,
+					  .argon_passes = 1};
 	int status;
 
 	cfg.argon_kib = 64;
@@ -221,8 +223,9 @@ static void deliver(struct world *w)
 {
 	while (w->queue != NULL && w->queue->at <= w->now) {
 		struct world_dgram *d = w->queue;
-		struct kith_dgram_in in = {
-			.remote = addr_of(d->from), .local = addr_of(d->to), .data = d->data};
+		struct kith_dgram_in in = {.remote = addr_of(d->from),
+					   .local = addr_of(d->to),
+					   .data = d->data};
 
 		in.len = d->len;
 		w->queue = d->next;

@@ -39,7 +39,7 @@ struct world {
 	struct kith_rng disk_rng;
 	struct kith_profile *profile;
 	struct kith_store *store;
-	bool stall;          /* the worker does not finish: nothing is committed */
+	bool stall; /* the worker does not finish: nothing is committed */
 	kith_time now;
 	uint64_t wall_shift; /* seconds that the wall clock is ahead of virtual time */
 	struct world_dgram *queue;

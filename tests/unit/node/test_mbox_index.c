@@ -83,8 +83,7 @@ TEST(mbox_index_follows_a_twin)
 		twins[n].there = true;
 		if (n > 0) {
 			CHECK(i->day > twins[n - 1].item.day ||
-			      (i->day == twins[n - 1].item.day &&
-			       i->pos > twins[n - 1].item.pos));
+			      (i->day == twins[n - 1].item.day && i->pos > twins[n - 1].item.pos));
 		}
 		if (test_random(&state) % 5 == 0) { /* bury one */
 			struct twin *t = &twins[test_random(&state) % (n + 1)];

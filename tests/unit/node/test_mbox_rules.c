@@ -18,7 +18,8 @@ static size_t request(uint8_t verb, const void *body, size_t len)
 	return w.len;
 }
 
-/* Sends what is in `frame` and gives status of the reply; 256 + code for ERROR, -1 for a lost link. */
+/* Sends what is in `frame` and gives status of the reply; 256 + code for ERROR, -1 for a lost link.
+ */
 static int ask(struct world *w, size_t len)
 {
 	raw_send(w, frame, len);
@@ -122,8 +123,11 @@ TEST(mbox_rules_truncated_bodies)
 	static const struct {
 		uint8_t verb;
 		size_t len;
-	} verbs[] = {{KITH_MBOX_LIST, 17}, {KITH_MBOX_GET, 65}, {KITH_MBOX_DELETE, 32},
-		     {KITH_MBOX_WATCH, 13}, {KITH_MBOX_HAVE, 256}};
+	} verbs[] = {{KITH_MBOX_LIST, 17},
+		     {KITH_MBOX_GET, 65},
+		     {KITH_MBOX_DELETE, 32},
+		     {KITH_MBOX_WATCH, 13},
+		     {KITH_MBOX_HAVE, 256}};
 	static const uint8_t body[300] = {4};
 	static struct world w;
 

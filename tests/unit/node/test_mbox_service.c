@@ -2,6 +2,7 @@
 /* The mailbox, both sides over real links and a real store: every verb, order, restart, expiry. */
 #include <string.h>
 
+#include "node/mbox_wire.h"
 #include "tests/unit/node/mbox_world.h"
 
 static const struct kith_mbox_bucket all = {0, 0};
@@ -90,7 +91,8 @@ TEST(mbox_put_list_get_delete)
 	CHECK_EQ(r->more, false);
 	r = list(&w, link, p.bucket, 0, 0);
 	CHECK_EQ(r->count, 1);
-	r = list(&w, link, (struct kith_mbox_bucket){(uint16_t)(p.bucket.bucket ^ 0x2000), 3}, 0, 0);
+	r = list(&w, link, (struct kith_mbox_bucket){(uint16_t)(p.bucket.bucket ^ 0x2000), 3}, 0,
+		 0);
 	CHECK_EQ(r->count, 0);
 	r = list(&w, link, all, r->next_day, r->next_pos);
 	CHECK_EQ(r->count, 0);
@@ -258,7 +260,8 @@ TEST(mbox_watch_pushes_after_the_commit)
 
 		parcel_make(&p, n);
 		world_stamp(&w, stamp, p.tag, p.blob, KITH_BLOB);
-		CHECK_OK(kith__mbox_put(w.client[2], put, p.tag, p.bucket, 2, stamp, p.blob, w.now));
+		CHECK_OK(
+			kith__mbox_put(w.client[2], put, p.tag, p.bucket, 2, stamp, p.blob, w.now));
 	}
 	for (unsigned seen = 0; seen < 9 + 3;) {
 		r = world_result(&w);
@@ -473,5 +476,84 @@ TEST(mbox_silent_server_gives_gone)
 	CHECK_OK(kith__mbox_info(w.client[1], link, w.now));
 	CHECK_EQ(world_result(&w)->gone, true);
 	CHECK_EQ(kith__mbox_info(w.client[1], link, w.now), KITH_E_NOTFOUND);
+	world_free(&w);
+}
+
+/* 200 items, lists and reads of 16 with many requests open, in order. */
+TEST(mbox_many_reads_in_order)
+{
+	static struct world w;
+	static uint8_t tags[208][16];
+	struct kith_mbox_result *r;
+	struct parcel p;
+	uint32_t link;
+
+	world_init(&w);
+	for (unsigned n = 0; n < 208; n++) {
+		uint8_t stamp[64];
+
+		parcel_make(&p, n);
+		memcpy(tags[n], p.tag, 16);
+		link = world_link(&w, 1);
+		world_stamp(&w, stamp, p.tag, p.blob, KITH_BLOB);
+		CHECK_OK(kith__mbox_put(w.client[1], link, p.tag, p.bucket, 2, stamp, p.blob,
+					w.now));
+		r = world_result(&w);
+		CHECK_EQ(r->status, KITH_MBOX_OK);
+		CHECK_EQ(r->position, n);
+		kith__mbox_close(w.client[1], link, w.now);
+		world_run(&w, 60 * MS); /* within 20 links a second */
+	}
+	link = world_link(&w, 1);
+	for (unsigned n = 0; n < 13; n++)
+		CHECK_OK(kith__mbox_get(w.client[1], link, (const uint8_t(*)[16])tags + 16 * n, 16,
+					w.now));
+	CHECK_OK(kith__mbox_list(w.client[1], link, all, 0, 0, UINT32_MAX, w.now));
+	CHECK_OK(kith__mbox_info(w.client[1], link, w.now));
+	CHECK_OK(kith__mbox_info(w.client[1], link, w.now));
+	CHECK_EQ(kith__mbox_info(w.client[1], link, w.now), KITH_E_FULL);
+	for (unsigned n = 0; n < 13; n++) {
+		r = world_result(&w);
+		CHECK_EQ(r->verb, KITH_MBOX_GET);
+		for (unsigned i = 0; i < 16; i++) {
+			parcel_make(&p, 16 * n + i);
+			CHECK_EQ(r->item[i].status, KITH_MBOX_OK);
+			CHECK_MEM(r->item[i].blob, p.blob, KITH_BLOB);
+		}
+	}
+	r = world_result(&w);
+	CHECK_EQ(r->verb, KITH_MBOX_LIST);
+	CHECK_EQ(r->count, 208);
+	CHECK_MEM(r->tags[0], tags, sizeof(tags));
+	CHECK_EQ(world_result(&w)->verb, KITH_MBOX_INFO);
+	CHECK_EQ(world_result(&w)->verb, KITH_MBOX_INFO);
+	world_free(&w);
+}
+
+/* A reader that takes nothing is dropped and costs a bounded queue. */
+TEST(mbox_slow_reader_is_dropped)
+{
+	static const uint8_t get[KITH__MBOX_REQUEST_MIN + 200] = {0x04, 1, 0, 0, 4, 1, 0, 16};
+	static struct world w;
+	struct parcel p;
+
+	world_init(&w);
+	parcel_make(&p, 1);
+	CHECK_EQ(world_put(&w, 1, &p)->status, KITH_MBOX_OK);
+	raw_open(&w);
+	for (unsigned i = 0; i < 40; i++) {
+		uint8_t frame[4 + 3 + 257];
+
+		memcpy(frame, get, 8);
+		for (unsigned n = 0; n < 16; n++)
+			memcpy(frame + 8 + 16 * n, p.tag, 16);
+		raw_send(&w, frame, sizeof(frame));
+	}
+	world_run(&w, 5 * SEC);
+	CHECK(kith__mbox_service_status(w.service).gets < 8); /* held back by the queue */
+	CHECK_EQ(kith__mbox_service_status(w.service).links, 1);
+	world_run(&w, 60 * SEC);
+	CHECK_EQ(kith__mbox_service_status(w.service).links, 0);
+	CHECK(w.raw_lost);
 	world_free(&w);
 }
