@@ -17,12 +17,14 @@
 #include "node/mbox_pipe.h"
 #include "node/mbox_quota.h"
 
+/* What a link is doing. */
 enum kith__mbox_link_state {
 	KITH__MBOX_OPEN,
 	KITH__MBOX_BATCH,
 	KITH__MBOX_READS,
 	KITH__MBOX_CLOSING
 };
+/* What a link was used for first; it stays that. */
 enum kith__mbox_link_kind {
 	KITH__MBOX_LINK_NEW,
 	KITH__MBOX_LINK_PUT,
@@ -31,6 +33,7 @@ enum kith__mbox_link_kind {
 	KITH__MBOX_LINK_HANDIN
 };
 
+/* One service session with its one stream. */
 struct kith__mbox_link {
 	enum kith__mbox_link_state state;
 	enum kith__mbox_link_kind kind;
@@ -101,6 +104,7 @@ struct kith_mbox_service {
 	struct kith_mbox_service_status count;
 };
 
+/* Unix seconds and days at `now`. */
 uint64_t kith__mbox_wall(const struct kith_mbox_service *s, kith_time now);
 uint32_t kith__mbox_today(const struct kith_mbox_service *s, kith_time now);
 

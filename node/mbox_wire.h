@@ -35,6 +35,7 @@
 
 _Static_assert(KITH__MBOX_PUT_LEN == 4181, "PUT of class A (mailbox.md 4)");
 
+/* One frame, cut into its fields. */
 struct kith__mbox_frame {
 	uint8_t verb;
 	uint16_t number;
@@ -62,6 +63,7 @@ struct kith__mbox_put {
 void kith__mbox_put_write(struct kith_writer *w, const struct kith__mbox_put *p);
 int kith__mbox_put_read(struct kith__mbox_put *p, const struct kith__mbox_frame *f) KITH_MUST_USE;
 
+/* LIST: what agrees with the bucket, from (day, pos) to until_day. */
 struct kith__mbox_list {
 	struct kith_mbox_bucket bucket;
 	uint32_t day, pos, until_day;
@@ -75,19 +77,23 @@ void kith__mbox_get_write(struct kith_writer *w, const uint8_t (*tags)[16], unsi
 int kith__mbox_get_read(uint8_t (*tags)[16], unsigned *count, const struct kith__mbox_frame *f)
 	KITH_MUST_USE;
 
+/* DELETE: the pre-image. */
 int kith__mbox_delete_read(uint8_t d[static 32], const struct kith__mbox_frame *f) KITH_MUST_USE;
 
+/* WATCH: count 0 stops. */
 void kith__mbox_watch_write(struct kith_writer *w, const struct kith_mbox_bucket *b,
 			    unsigned count);
 int kith__mbox_watch_read(struct kith_mbox_bucket b[static KITH_MBOX_WATCH_MAX], unsigned *count,
 			  const struct kith__mbox_frame *f) KITH_MUST_USE;
 
+/* HAVE: tags and nonces. */
 struct kith__mbox_have {
 	uint8_t tag[KITH__MBOX_HAVE_COUNT][16], nonce[KITH__MBOX_HAVE_COUNT][16];
 };
 void kith__mbox_have_write(struct kith_writer *w, const struct kith__mbox_have *h);
 int kith__mbox_have_read(struct kith__mbox_have *h, const struct kith__mbox_frame *f) KITH_MUST_USE;
 
+/* KEEP: records of one period. */
 struct kith__mbox_keep {
 	uint64_t until_s;
 	const uint8_t *del, *stamp; /* 16, 64 */

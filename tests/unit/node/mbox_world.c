@@ -61,7 +61,7 @@ void world_init(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	w->now = 1000 * SEC;
-	test_disk_init(&w->disk);
+	memory_disk_init(&w->disk);
 	w->disk_rng = test_rng(test_seed() + 99);
 	for (unsigned i = 0; i < WORLD_NODES; i++) {
 		w->rng[i] = test_rng(test_seed() + i);
@@ -109,15 +109,11 @@ static void commit(struct world *w)
 
 void world_restart(struct world *w, bool cut)
 {
-	uint64_t state = test_seed();
-
 	if (!cut)
 		commit(w);
 	kith__mbox_service_free(w->service);
 	kith_store_close(w->store);
 	kith_profile_close(w->profile);
-	if (cut)
-		test_disk_cut(&w->disk, &state);
 	boot_net(w, 0);
 	drop_queue(w);
 	boot_box(w);
@@ -128,7 +124,7 @@ void world_free(struct world *w)
 	kith__mbox_service_free(w->service);
 	kith_store_close(w->store);
 	kith_profile_close(w->profile);
-	test_disk_free(&w->disk);
+	memory_disk_free(&w->disk);
 	for (unsigned i = 0; i < WORLD_NODES; i++) {
 		kith__mbox_client_free(w->client[i]);
 		kith_net_free(w->net[i]);

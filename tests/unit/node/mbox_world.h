@@ -11,7 +11,7 @@
 #include "node/mbox.h"
 #include "store/store.h"
 #include "tests/test.h"
-#include "tests/unit/store/disk.h"
+#include "tests/unit/node/mbox_disk.h"
 
 #define WORLD_NODES   3u /* 0 is the mailbox */
 #define WORLD_BITS    6u
@@ -35,7 +35,7 @@ struct world {
 	struct kith_mbox_client *client[WORLD_NODES];
 	struct kith_mbox_service_config box;
 	struct kith_mbox_service *service;
-	struct test_disk disk;
+	struct memory_disk disk;
 	struct kith_rng disk_rng;
 	struct kith_profile *profile;
 	struct kith_store *store;
@@ -51,14 +51,14 @@ struct world {
 	uint8_t (*tags[WORLD_RESULTS])[16];
 	uint8_t *blobs[WORLD_RESULTS];
 	unsigned results, shown;
-	/* raw[i]: node i is driven by the test: its session and stream */
+	/* the raw link of node 2 */
 	uint32_t raw_session, raw_stream;
 	bool raw_up, raw_lost;
 };
 
 void world_init(struct world *w);
 void world_free(struct world *w);
-/* Stops the service, cuts the power of its disk and starts it again; links are lost. */
+/* Stops the mailbox and starts it again; links are lost, and with `cut` what was not committed. */
 void world_restart(struct world *w, bool cut);
 uint64_t world_wall(const struct world *w);
 /* Runs for `us` of virtual time. */
