@@ -44,7 +44,7 @@ struct pending {
 	struct session *rekey;   /* or the one that gets a new epoch */
 	struct link_peer *link;
 	uint8_t responder[32], k_obf[32], e_secret[32], s_secret[32], psk[2][32];
-	uint8_t ml[32];
+	uint8_t ml[32], incarnation[8];
 	unsigned psk_count;
 	uint64_t day;
 	uint8_t noise1[NET_NOISE1];

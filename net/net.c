@@ -115,6 +115,14 @@ void kith_net_set_wall(struct kith_net *n, uint64_t wall_ms, kith_time now)
 	n->obf_until_s = 0;
 }
 
+void kith_net_set_link(struct kith_net *n, const uint8_t link_secret[static 32], uint32_t device)
+{
+	memcpy(n->cfg.link_secret, link_secret, sizeof(n->cfg.link_secret));
+	kith_dh_public(n->lk, n->cfg.link_secret);
+	n->cfg.device = device;
+	n->cfg.has_link = true;
+}
+
 void kith_net_set_presence(struct kith_net *n, const struct kith_net_presence *p, size_t count)
 {
 	size_t i;
@@ -208,6 +216,11 @@ static bool session_output(struct kith_net *n, struct kith_dgram_out *out, kith_
 		if (n->ready_first == NULL)
 			n->ready_last = NULL;
 		s->on_ready = false;
+		if (s->rec.base + s->rec.sent_count >= NET_PN_MAX - 1) {
+			/* no number is left, not even for CLOSE */
+			kith__net_session_drop(n, s, KITH_NET_LOST_PROTOCOL);
+			continue;
+		}
 		sent = kith__net_build(n, s, out, now);
 		if (sent) {
 			if (!s->closing)

@@ -34,12 +34,12 @@ static void send(struct kith_net *n, struct session *s, struct kith_writer *w, u
 	s->keepalive_at = now + s->keepalive_us;
 }
 
-/* Starts a packet, or says that none may leave. */
-static bool begin(struct kith_net *n, struct session *s, struct kith_writer *w)
+/* Starts a packet with its number, or says that none may leave. */
+static bool begin(struct kith_net *n, struct session *s, struct kith_writer *w, uint64_t *pn)
 {
-	if (s->frozen || !s->epoch[s->current].live ||
-	    s->rec.base + s->rec.sent_count >= NET_PN_MAX || !kith__net_recovery_room(n, s))
+	if (s->frozen || !s->epoch[s->current].live || !kith__net_recovery_room(n, s))
 		return false;
+	*pn = kith__net_recovery_pn(n, s);
 	kith_writer_init(w, n->out + NET_HEAD, NET_MSS - NET_OVERHEAD);
 	return true;
 }
@@ -48,12 +48,11 @@ static bool build_close(struct kith_net *n, struct session *s, struct kith_dgram
 			kith_time now)
 {
 	struct kith_writer w;
-	uint64_t pn;
+	uint64_t pn = 0;
 	uint64_t wait = kith__net_pto(s);
-	bool can = s->close_left > 0 && s->erase_at == KITH_NEVER && begin(n, s, &w);
+	bool can = s->close_left > 0 && s->erase_at == KITH_NEVER && begin(n, s, &w, &pn);
 
 	if (can) {
-		pn = kith__net_recovery_pn(n, s);
 		kith__net_frame_plain(&w, FRAME_CLOSE, &s->close_code, 1);
 		send(n, s, &w, pn, false, &s->path, out, now);
 		kith__net_recovery_sent(n, s, out->len, false, s->rec.ref_next, 0, now);
@@ -109,13 +108,14 @@ bool kith__net_build(struct kith_net *n, struct session *s, struct kith_dgram_ou
 	uint32_t ref_first = r->ref_next;
 	uint32_t control;
 	uint64_t acked = 0;
+	uint64_t pn;
 	size_t bare;
-	bool ping = s->ping_due;
+	bool wrote;
 	unsigned c;
 
 	if (s->closing)
 		return build_close(n, s, out, now);
-	if (!begin(n, s, &w))
+	if (!begin(n, s, &w, &pn))
 		return false;
 	if (s->ack_wanted && kith__net_ack_write(s, &w, now))
 		acked = s->replay.next;
@@ -129,16 +129,15 @@ bool kith__net_build(struct kith_net *n, struct session *s, struct kith_dgram_ou
 		}
 	if (w.len == bare && (acked == 0 || !s->ack_now))
 		return false;
-	if (w.len > bare) {
+	wrote = w.len > bare;
+	if (wrote) {
 		if (r->ref_next != ref_first && s->epoch[s->current].carried_at == KITH_NEVER)
 			s->epoch[s->current].carried_at = now;
-		if (!ping || r->ref_next != ref_first)
-			s->last_used = now;
+		s->last_used = now;
 		r->probes -= r->probes > 0 ? 1 : 0;
 	}
-	send(n, s, &w, kith__net_recovery_pn(n, s), r->ref_next != control, &s->path, out, now);
-	kith__net_recovery_sent(n, s, out->len, bare != w.len && (ping || r->ref_next != ref_first),
-				ref_first, acked, now);
+	send(n, s, &w, pn, r->ref_next != control, &s->path, out, now);
+	kith__net_recovery_sent(n, s, out->len, wrote, ref_first, acked, now);
 	if (acked != 0)
 		kith__net_ack_done(s);
 	if (r->ref_next != ref_first)
@@ -153,10 +152,11 @@ bool kith__net_probe_output(struct kith_net *n, struct kith_dgram_out *out, kith
 		struct session *s = kith__net_session_find(n, p->number);
 		struct kith_writer w;
 		bool unproven;
+		uint64_t pn;
 
 		n->probe_first = (n->probe_first + 1) % PROBES_MAX;
 		n->probe_count--;
-		if (s == NULL || !begin(n, s, &w))
+		if (s == NULL || !begin(n, s, &w, &pn))
 			continue;
 		if (p->echo)
 			kith__net_frame_echo(&w, p->token, &p->path.remote);
@@ -169,7 +169,7 @@ bool kith__net_probe_output(struct kith_net *n, struct kith_dgram_out *out, kith
 				 s->candidate_out + 2u * STEP_BARE + w.len + NET_OVERHEAD >
 					 3 * s->candidate_in))
 			continue;
-		send(n, s, &w, kith__net_recovery_pn(n, s), false, &p->path, out, now);
+		send(n, s, &w, pn, false, &p->path, out, now);
 		kith__net_recovery_sent(n, s, out->len, false, s->rec.ref_next, 0, now);
 		if (unproven)
 			s->candidate_out += out->len;

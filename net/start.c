@@ -173,6 +173,7 @@ static int prepare(struct kith_net *n, struct pending *p, kith_time now)
 	next_time(n, p->link, pl.time, now);
 	if (p->link != NULL)
 		kith__net_link_changed(n, p->link);
+	memcpy(p->incarnation, pl.incarnation, 8);
 	memcpy(pl.rhk, n->rhk[0], 32);
 	status = kith__net_create1(&p->st, p->noise1, p->e_secret, p->s_secret, p->responder, &pl);
 	kith_wipe(&pl, sizeof(pl));
@@ -321,11 +322,11 @@ static void finish(struct kith_net *n, struct pending *p, const struct kith_nois
 		goto out;
 	}
 	s->path = (struct net_path){in->remote, in->local, in->carrier};
+	memcpy(s->own_incarnation, p->incarnation, 8);
 	if (p->link != NULL) {
 		s->link = p->link;
 		s->link->session = s;
 		s->role_a = e.lower;
-		memcpy(s->own_incarnation, p->link->incarnation, 8);
 		kith__net_link_success(n, p->link, p->day, root == 0);
 	} else if (fresh) {
 		s->role_a = true;
@@ -369,15 +370,14 @@ static bool try_msg2(struct kith_net *n, struct pending *p, const struct kith_dg
 		n->count.drop_open++;
 		return true;
 	}
-	for (i = 0; i < p->psk_count; i++) {
+	status = KITH_E_AUTH;
+	for (i = 0; i < p->psk_count && status != KITH_OK; i++) {
 		st = p->st;
-		if (kith__net_consume2(&st, &pl, noise2, p->e_secret, p->s_secret, p->psk[i]) ==
-		    KITH_OK) {
-			finish(n, p, &st, &pl, idx_r, i, in, now);
-			break;
-		}
+		status = kith__net_consume2(&st, &pl, noise2, p->e_secret, p->s_secret, p->psk[i]);
 	}
-	if (i == p->psk_count)
+	if (status == KITH_OK)
+		finish(n, p, &st, &pl, idx_r, i - 1, in, now); /* p is gone */
+	else
 		n->count.drop_open++;
 	kith_noise_wipe(&st);
 	return true;

@@ -288,12 +288,13 @@ static void bytes_acked(struct kith_net *n, struct session *s, struct stream *t,
 			const struct ref *ref)
 {
 	uint64_t end = ref->offset + ref->len;
+	uint64_t low = ref->offset > t->tx_base ? ref->offset : t->tx_base;
 
 	if (ref->fin)
 		t->tx_fin_acked = true;
-	if (t->reset)
+	if (t->reset || low > end)
 		return;
-	if (kith__net_ranges_add(&t->tx_acked, n->alloc, ref->offset, end, NET_RANGES_MAX) !=
+	if (kith__net_ranges_add(&t->tx_acked, n->alloc, low, end, NET_RANGES_MAX) !=
 		    KITH_OK ||
 	    kith__net_ranges_remove(&t->tx_lost, n->alloc, ref->offset, end, NET_RANGES_MAX) !=
 		    KITH_OK) {

@@ -242,7 +242,7 @@ void kith__net_session_expire(struct kith_net *n, struct session *s, kith_time n
 	if (s->ack_wanted && now >= s->ack_at)
 		s->ack_now = true;
 	if (s->keepalive_s != 0 && now >= s->keepalive_at) {
-		s->ping_due = s->keepalive_us != 0; /* the first time only draws the period */
+		s->ping_due |= s->keepalive_us != 0; /* the first time only draws the period */
 		s->keepalive_us =
 			kith_rng_jitter(n->rng, (uint64_t)s->keepalive_s * KITH_US_PER_S, 10);
 		s->keepalive_at = now + s->keepalive_us;

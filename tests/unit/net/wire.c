@@ -9,9 +9,19 @@
 static void secret(uint8_t out[32], unsigned i, unsigned what)
 {
 	memset(out, 0, 32);
-	out[0] = (uint8_t)(i + 1);
+	out[5] = (uint8_t)(i + 1); /* not among the clamped bits */
 	out[1] = (uint8_t)what;
 	out[31] = 0x40;
+}
+
+/* test_rng() is limited to 64 per case; some cases build more networks than that. */
+static void fill(void *ctx, void *dst, size_t len)
+{
+	uint8_t *out = dst;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		out[i] = (uint8_t)(test_random(ctx) >> 24);
 }
 
 void wire_boot(struct wire *w, unsigned i)
@@ -35,7 +45,8 @@ void wire_init(struct wire *w, unsigned count, uint64_t salt)
 	w->state = test_seed() + salt;
 	w->delay_us = 10 * MS;
 	for (i = 0; i < count; i++) {
-		w->rng[i] = test_rng(test_seed() + salt * 16 + i);
+		w->rng_state[i] = test_seed() + salt * 16 + i;
+		w->rng[i] = (struct kith_rng){fill, &w->rng_state[i]};
 		w->cfg[i] = (struct kith_net_config){.network = 5, .serve = true, .has_link = true};
 		w->cfg[i].device = 0x100 + i;
 		secret(w->cfg[i].node_secret, i, 1);

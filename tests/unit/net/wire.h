@@ -28,6 +28,7 @@ struct wire_event {
 struct wire {
 	struct kith_net *net[WIRE_NODES];
 	struct kith_rng rng[WIRE_NODES];
+	uint64_t rng_state[WIRE_NODES];
 	struct kith_net_config cfg[WIRE_NODES];
 	uint16_t port_shift[WIRE_NODES];
 	kith_time now;
