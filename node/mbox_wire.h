@@ -33,7 +33,6 @@
 #define KITH__MBOX_F_KNOCKS 4u
 #define KITH__MBOX_F_PUSH   8u
 
-_Static_assert(KITH__MBOX_PUT_LEN == 4181, "PUT of class A (mailbox.md 4)");
 
 /* One frame, cut into its fields. */
 struct kith__mbox_frame {
