@@ -58,7 +58,7 @@ void kith__get_failed(struct kith_node *n, struct kith_order *o, int status, boo
 
 /* ---- own mailboxes ---- */
 struct kith_choose {
-	bool asked;		     /* a find_service ran since the start */
+	unsigned rounds;	     /* of find_service while fewer than 5 are listed */
 	kith_time next_find;	     /* next find_service */
 	kith_time list_due, list_by; /* make a new version then; at the latest (KITH_NEVER: none) */
 };
