@@ -101,11 +101,13 @@ struct kith__get {
 	uint8_t tag[16][16];
 };
 struct kith__fetcher { /* the reading link to one own mailbox */
-	bool used, rewatch, again;
+	bool used, rewatch, watches, again; /* again: something found no room, list it once more */
 	uint8_t ml[32];
 	uint32_t gen; /* counts links: results of bulk work for an older one are dropped */
 	enum kith__reader_state state;
-	uint32_t link, today, until;
+	uint32_t link, until; /* until: last day of the LIST that is out */
+	uint64_t info_s;      /* its clock, as of info_at */
+	kith_time info_at;
 	struct kith__group group[KITH__GROUPS];
 	unsigned groups, at;
 	bool dirty; /* listed further than the rows say */
