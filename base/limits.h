@@ -46,12 +46,14 @@
 #define KITH_BATCH_OPS_MAX 4096u     /* operations of one batch */
 #define KITH_BATCH_BYTES_MAX 8388608u /* their bytes */
 #define KITH_BATCH_READS_MAX 64u     /* reads of one batch */
+#define KITH_SQLITE_HEAP_MAX 100663296 /* 96 MiB of both databases: 16 MiB cache each and margin */
 
 /* ---- node (store.md 11, mailbox.md, crypto.md 5) ---- */
 #define KITH_CONTACTS_MAX 4096u
 #define KITH_CAPS_MAX 16u            /* live invitations */
 #define KITH_REQUESTS_MAX 256u       /* pending, incoming */
 #define KITH_OUTBOX_MAX 65536u       /* un-acked frames */
+#define KITH_REQUEST_BITS_MAX 24u     /* work a knock record may ask: 3.4 s on one core */
 #define KITH_UNACKED_MAX 900u        /* per sending chain: below the skip limit */
 #define KITH_SKIP_CHAIN_MAX 1000u    /* skipped keys per chain */
 #define KITH_SKIP_CONTACT_MAX 2000u  /* skipped keys stored per contact */

@@ -97,12 +97,11 @@ void kith__contact_free(struct kith_node *n, struct kith_contact *c)
 {
 	if (c == NULL)
 		return;
-	kith__outbox_clear(n, c);
+	kith__outbox_free(n, c);
 	kith__contact_drop_ratchet(n, c);
 	kith_alloc_free(n->alloc, c->knock);
 	kith_alloc_free(n->alloc, c->bundle);
 	kith_alloc_free(n->alloc, c->request_blob);
-	kith_alloc_free(n->alloc, c->out);
 	kith_wipe(c, sizeof(*c));
 	kith_alloc_free(n->alloc, c);
 }

@@ -168,18 +168,15 @@ void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const cha
 	kith__reply_wait(n, it);
 }
 
-void kith__reply_message(struct kith_node *n, uint32_t call, int status, const struct kith_node_message *m)
+void kith__reply_message(struct kith_node *n, uint32_t call, const struct kith_node_message *m)
 {
 	struct kith_reply_item *it;
 
 	if (call == 0)
 		return;
 	it = kith__reply_new(n, call, KITH_REPLY_MESSAGE);
-	it->reply.status = status;
-	if (m != NULL) {
-		it->reply.id = m->id;
-		kith__reply_add_message(n, it, m);
-	}
+	it->reply.id = m->id;
+	kith__reply_add_message(n, it, m);
 	kith__reply_wait(n, it);
 }
 
@@ -207,8 +204,6 @@ bool kith_node_reply(struct kith_node *n, struct kith_node_reply *out)
 	it->reply.text = it->text;
 	if (it->reply.kind == KITH_REPLY_MESSAGE && it->messages > 0) {
 		it->reply.message = it->message[0];
-		if (it->reply.message.author == 0)
-			(void)kith_node_message_state(n, it->reply.message.id, &it->reply.message.state);
 	}
 	*out = it->reply;
 	return true;

@@ -51,10 +51,10 @@ struct kith_own_box {
 
 /* ---- contacts ---- */
 struct kith_peer_box { uint64_t row; struct kith_list_entry e; bool has_mk; unsigned fails; kith_time next_try; };
-struct kith_tag_chain { uint8_t ml[32]; uint8_t t[32]; uint32_t at; /* t is T_at */ };
+struct kith_tag_chain { uint8_t ml[32]; uint8_t t[32]; uint32_t at; /* t is T_at */ uint8_t ahead[32]; uint32_t ahead_at; /* receive, memory only: end of the table's window */ };
 struct kith_tag_list { /* one direction, one list version */
 	uint32_t version; bool live; uint32_t low, next; /* send: lowest un-acked, next free; receive: first unconsumed, - */
-	uint8_t used[128]; uint64_t until_s; /* receive: consumed bits of low..low+1023; end of a superseded list, 0 = current */
+	uint8_t used[128]; uint64_t until_s; /* receive: consumed bits of low..low+1023; send: first 4 B = greatest index announced in an acked body; end of a superseded list, 0 = current */
 	unsigned count; struct kith_tag_chain chain[KITH_MAILBOXES_MAX];
 };
 struct kith_tag_side { bool has_root; uint8_t root[32]; uint32_t root_version; /* R_v+1 of the newest */ unsigned count; struct kith_tag_list list[KITH_LIST_VERSIONS_MAX]; };
@@ -70,10 +70,13 @@ struct kith_out { /* one un-acked frame, or a text part waiting for its turn (fr
 	uint32_t session; kith_time sent, put_due;  /* last sent on this session; when mailboxes get it */
 	unsigned copies; struct kith_copy copy[KITH_MAILBOXES_MAX]; bool putting;
 	unsigned tries; uint64_t next_ms;
+	uint32_t announced, chain_n; bool row_seq;  /* memory only: tag index it announced, its number in the chain, seq stands in the message row */
 };
+#define KITH_FLOW_FAR 120u /* bytes: a sender runs at most 900 frames ahead of an un-acked one */
 struct kith_flow { /* sequence numbers of a session epoch; kept in the ratchet row */
 	uint32_t out_next;                          /* seq of the next body, from 1 */
 	uint32_t in_next; uint64_t in_bitmap;       /* own acknowledgement state */
+	uint8_t in_far[KITH_FLOW_FAR];              /* received seqs beyond the bitmap: bit k = in_next + 65 + k */
 	uint32_t in_read;                           /* seq up to which the user has read */
 	uint32_t peer_read;
 	bool ack_owed; kith_time ack_at;            /* bare ack due (mailbox way) */
@@ -101,10 +104,13 @@ struct kith_contact {
 	uint32_t list_version; unsigned boxes; struct kith_peer_box box[KITH_MAILBOXES_MAX];
 	struct kith_out **out; size_t outs, outs_cap;   /* ascending seq */
 	uint64_t hlc, read_id, peer_read_id, last_message; uint32_t unread;
+	/* memory of outbox.c, delivery.c, receipts.c: entries before `sent` left on `session`, those before `put` go to mailboxes */
+	size_t sent, put; uint64_t run_batch; kith_time deliver_at, ack_sent; bool ack_waiting;
+	uint8_t *ack_frame; size_t ack_len; bool ack_light; uint32_t chain_seen; bool chain_known; struct kith_recent *recent; uint32_t ack_puts;
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
-	uint32_t session, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
+	bool wanted; /* presence is looked for */ uint32_t session, connecting, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
 	/* own request towards this contact (state REQUESTED) */
 	struct kith_open_request request[3]; enum kith_seek seek; kith_time next_seek; unsigned seek_fails;
 	struct kith_knock *knock; struct kith_bundle *bundle; unsigned bundle_from; uint8_t *request_blob;
@@ -124,9 +130,6 @@ struct kith_gate { struct kith_gated *entry; size_t head, count, cap; };
 enum kith_work_kind { KITH_WORK_STAMP, KITH_WORK_REQUEST, KITH_WORK_KNOCKS };
 struct kith_work;
 
-/* ---- read calls waiting for a store result (reads.c) ---- */
-struct kith_read;
-
 struct kith_node {
 	struct kith_node_config cfg; const struct kith_alloc *alloc; struct kith_rng *rng; struct kith_log *log;
 	struct kith_arena *arena; struct kith_noncer noncer;
@@ -139,19 +142,23 @@ struct kith_node {
 	struct kith_pending *pending[KITH_REQUESTS_MAX]; size_t pendings;
 	struct kith_own_box box[KITH_OWN_BOXES_MAX]; size_t boxes; uint32_t list_version; uint32_t find_op; bool list_dirty;
 	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv, next_request, next_invitation, next_peerbox;
-	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, flushing; struct kith_contact **dirty; size_t dirties, dirty_cap;
-	struct kith_read *reads; uint32_t next_token; struct kith_work *work_first; bool job_busy;
-	struct kith_replies *replies; struct kith_news *news;   /* events.c */
+	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, has_start; struct kith_job *account_job, *mailbox_job; uint64_t unknown_kinds; struct kith_contact **dirty; size_t dirties, dirty_cap;
+	uint32_t next_token; struct kith_work *work_first; bool job_busy;
+	struct kith_publish *publish; struct kith_replies *replies; struct kith_news *news;   /* events.c */
+	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
+	struct kith_tagbook *tagbook; struct kith_expects *expects; struct kith_said *said; struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
+	kith_time delivery_due, ack_due; uint64_t unknown_bodies, refused_frames;
 	struct kith_orders *orders; struct kith_fetch *fetch; struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
-	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started;
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
-	int64_t clock_samples[5]; size_t clock_count;
+	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; kith_time next_seek_start;
 };
 
 /* node.c */
 uint64_t kith__wall_ms(const struct kith_node *n);
 uint64_t kith__wall_s(const struct kith_node *n);   /* period clock: wall plus DHT median (crypto.md 1) */
 uint32_t kith__minutes(const struct kith_node *n);
+/* status.c */
+void kith__seeds_load(struct kith_node *n, const uint8_t *in, size_t len);
 
 /* gate.c */
 /* Runs fn(n, a, b) once everything put so far into the open batch is durable (at once when the open
@@ -177,7 +184,7 @@ void kith__row_meta_int(struct kith_node *n, const char *k, int64_t v);
 void kith__row_meta_blob(struct kith_node *n, const char *k, const void *p, size_t len);
 void kith__row_setting(struct kith_node *n, const char *k, const char *v);
 void kith__row_invitation(struct kith_node *n, const struct kith_own_cap *cap);
-#define KITH_FLOW_ROW 32u     /* sequence numbers in front of a ratchet row */
+#define KITH_FLOW_ROW (32u + KITH_FLOW_FAR) /* sequence numbers in front of a ratchet row */
 #define KITH_OUT_ROW_HEAD 29u /* type 2, flags 1, index 4, list version 4, mid 16, content length 2 */
 void kith__row_seen(struct kith_node *n, const uint8_t h[static 16], uint64_t expires_s);
 void kith__row_todelete(struct kith_node *n, const uint8_t ml[static 32], const uint8_t d[static 32], uint64_t due_ms, uint64_t expires_s);
@@ -185,19 +192,22 @@ void kith__dirty(struct kith_node *n, struct kith_contact *c, bool ratchet, bool
 void kith__flush(struct kith_node *n);
 /* load.c */
 int kith__load(struct kith_node *n) KITH_MUST_USE;
+/* expect.c: who waits for a store result. kith__expect gives the token for an operation of the open
+ * batch; node.c offers every result of account.db to kith__expect_result first (true: it was one). */
+typedef void (*kith_store_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
+uint32_t kith__expect(struct kith_node *n, kith_store_fn fn, uint64_t a, uint64_t b);
+bool kith__expect_result(struct kith_node *n, struct kith_store_result *r);
 /* events.c: durable event rows (one per batch, type and conversation is merged), news, replies */
 void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first);
 void kith__event_flush(struct kith_node *n);         /* writes the merged rows of this batch; from kith__flush */
 void kith__reply_done(struct kith_node *n, uint32_t call, uint64_t id, uint64_t id2);       /* waits for the open batch */
 void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);   /* also waits */
-void kith__reply_message(struct kith_node *n, uint32_t call, int status, const struct kith_node_message *m); /* waits; copies the text */
+/* The message as it stands after the commit: copies all; waits for the open batch. */
+void kith__reply_message(struct kith_node *n, uint32_t call, const struct kith_node_message *m);
 void kith__replies_open(struct kith_node *n);       /* after a commit: replies and news that rested on it */
 void kith__events_free(struct kith_node *n);
 /* reads.c: one operation with a result; fn runs after the batch, exactly once. `op` gets a token. */
-typedef void (*kith_read_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
-int kith__read(struct kith_node *n, struct kith_op *op, kith_read_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
-void kith__reads_results(struct kith_node *n);       /* drains kith_store_result */
-void kith__reads_free(struct kith_node *n);
+int kith__read(struct kith_node *n, struct kith_op *op, kith_store_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
 /* A message from a row of HISTORY_* or MESSAGE_*: pointers into the row. */
 void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv, struct kith_node_message *m);
 void kith__reply_fail(struct kith_node *n, uint32_t call, int status);
@@ -226,6 +236,11 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 void kith__contact_link(struct kith_node *n, struct kith_contact *c);  /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
+#define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
+void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
+int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32], unsigned count) KITH_MUST_USE;
+int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms, const uint8_t inner[static KITH_INNER]) KITH_MUST_USE;
+void kith__pending_free(struct kith_node *n);
 int kith__load_requests(struct kith_node *n) KITH_MUST_USE;
 void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
@@ -235,12 +250,29 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER]);
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n);        /* content changed */
+void kith__publish_free(struct kith_node *n);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n, struct kith_contact *c);        /* look up and connect, within the budget */
+void kith__presence_session(struct kith_node *n, struct kith_contact *c, uint32_t session); /* up; 0 = lost or failed */
+void kith__presence_dial(struct kith_node *n);       /* at start: recent contacts */
 void kith__presence_tick(struct kith_node *n);
 kith_time kith__presence_deadline(const struct kith_node *n);
 bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
+
+/* Everything of the message half, at the end of a node (memory only). Contacts: kith__outbox_free. */
+void kith__msgs_free(struct kith_node *n);
+void kith__outbox_free(struct kith_node *n, struct kith_contact *c);
+/* load.c: appends an entry made from its row (rows in order of id); takes content and frame. */
+int kith__outbox_loaded(struct kith_node *n, struct kith_contact *c, struct kith_out *o) KITH_MUST_USE;
+/* todelete.c: one DELETE per pre-image when due. `add` also writes the row; addr may be none (then found by ML). */
+void kith__todelete_add(struct kith_node *n, const uint8_t ml[static 32], const struct kith_addr *addr, const uint8_t d[static 32], uint64_t due_ms, uint64_t expires_s);
+void kith__todelete_loaded(struct kith_node *n, const uint8_t ml[static 32], const uint8_t d[static 32], uint64_t due_ms);
+/* peer_list.c: the contact's mailbox list as told by itself (accept, 0x0101, presence): peer boxes,
+ * rows, tag chains of the send side. Older or known versions change nothing. */
+void kith__peer_list(struct kith_node *n, struct kith_contact *c, const struct kith_list *l);
+#define KITH_MESSAGE_CANCELLED 1u /* bits of message.kind */
+#define KITH_MESSAGE_GAP 2u       /* earlier message missing when it came */
 
 /* outbox.c: queue, seal, ack; delivery.c: sessions and timers */
 /* Queues one body for `c` (message 0 = control) and seals it if the window allows; NULL: full. */
@@ -249,7 +281,6 @@ void kith__outbox_seal(struct kith_node *n, struct kith_contact *c);           /
 void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack);
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c);         /* new session: all anew */
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c);
-int kith__outbox_insert(struct kith_node *n, struct kith_contact *c, struct kith_out *o) KITH_MUST_USE; /* a loaded entry, ascending id */
 struct kith_out *kith__out_by_id(const struct kith_contact *c, uint64_t id);
 void kith__delivery_run(struct kith_node *n, struct kith_contact *c);          /* send what is durable and due */
 void kith__delivery_tick(struct kith_node *n);
@@ -262,10 +293,13 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);
+/* From kith__flush, for each dirty contact before its rows: seals the bare ack that this batch owes. */
+void kith__ack_flush(struct kith_node *n, struct kith_contact *c);
 void kith__ack_tick(struct kith_node *n);
 kith_time kith__ack_deadline(const struct kith_node *n);
 
-/* tagbook.c: tag state of both directions */
+/* tagbook.c: tag state of both directions. `start` sets the roots and, where already known, the
+ * present own list (recv) and peer list (send); the first version used is the base of a root. */
 void kith__tagbook_start(struct kith_node *n, struct kith_contact *c, const uint8_t send_root[static 32], const uint8_t recv_root[static 32]);
 /* A new list version came into use: derive chains and the next root, erase the old one. */
 int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t (*ml)[32], unsigned count) KITH_MUST_USE;
@@ -278,6 +312,10 @@ struct kith_tag_match { struct kith_contact *c; int request; /* -1 = session */ 
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16], struct kith_tag_match *m);
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m);
 void kith__tagbook_announced(struct kith_contact *c, uint32_t version, uint32_t index);
+/* After a LIST on return from absence, and daily: lets `match` find those of the listed tags that lie
+ * beyond the table, within 1,024 indices. */
+void kith__tagbook_stream(struct kith_node *n, const uint8_t ml[static 32], const uint8_t (*tags)[16], size_t count);
+void kith__tagbook_sweep(struct kith_node *n); /* hourly: superseded lists end after 30 days */
 void kith__tagbook_changed(struct kith_node *n);                                /* rebuild the table of expected tags */
 
 /* mbox_jobs.c: one-shot work at anybody's mailboxes, each on a link of its own */
@@ -295,6 +333,7 @@ void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *
 void kith__mbox_jobs_tick(struct kith_node *n);
 kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
 void kith__mbox_jobs_free(struct kith_node *n);                                 /* calls no fn */
+bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
 typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w);
 bool kith__work_job(struct kith_node *n, struct kith_job **out);

@@ -195,5 +195,6 @@ int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_
 	memset(&seed, 0, sizeof(seed));
 	memcpy(seed.key, h.key, 32);
 	seed.addr = h.addr;
+	n->has_start = true;
 	return kith_dht_seed_contact(n->dht, &seed, now);
 }

@@ -364,6 +364,8 @@ static int load_ratchets(struct kith_node *n)
 		c->flow.in_read = kith_read_u32(&in);
 		c->flow.peer_read = kith_read_u32(&in);
 		c->flow.ack_owed = kith_read_u8(&in) != 0;
+		kith_read_skip(&in, KITH_FLOW_ROW - KITH_FLOW_FAR - 25);
+		kith_read_bytes(&in, c->flow.in_far, KITH_FLOW_FAR);
 		c->flow.ack_at = n->now;
 		c->ratchet = kith_arena_get(n->arena, sizeof(*c->ratchet));
 		if (c->ratchet == NULL)
@@ -561,7 +563,7 @@ static int load_outbox(struct kith_node *n)
 
 		if (c == NULL || o == NULL)
 			return KITH_E_MALFORMED;
-		status = kith__outbox_insert(n, c, o);
+		status = kith__outbox_loaded(n, c, o);
 	}
 	return status;
 }
@@ -600,6 +602,19 @@ static int load_copies(struct kith_node *n)
 		(void)column(&r, 9, copy->sig, 64);
 		copy->tries = (unsigned)kith_rows_int(&r, 10);
 	}
+	return status;
+}
+
+static int load_todelete(struct kith_node *n)
+{
+	struct kith_rows r;
+	int status = query(n, KITH_OP_LOAD_TODELETE, &r);
+	uint8_t ml[32];
+	uint8_t d[32];
+
+	while (status == KITH_OK && kith_rows_next(&r))
+		if (column(&r, 0, ml, 32) && column(&r, 1, d, 32))
+			kith__todelete_loaded(n, ml, d, (uint64_t)kith_rows_int(&r, 2));
 	return status;
 }
 
@@ -668,7 +683,7 @@ int kith__load(struct kith_node *n)
 	static int (*const step[])(struct kith_node *n) = {
 		load_max, load_identity, load_contacts, load_devices, load_ratchets, load_conversations,
 		load_taglists, load_tagchains, load_peer_boxes, load_outbox, load_copies, load_own_boxes,
-		load_cursors, load_seen, kith__load_requests,
+		load_cursors, load_seen, load_todelete, kith__load_requests,
 	};
 	size_t i;
 

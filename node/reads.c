@@ -6,74 +6,13 @@
 
 #include "node/events.h"
 
-struct kith_read {
-	struct kith_read *next;
-	uint32_t token;
-	kith_read_fn fn;
-	uint64_t a, b;
-};
-
-int kith__read(struct kith_node *n, struct kith_op *op, kith_read_fn fn, uint64_t a, uint64_t b)
+int kith__read(struct kith_node *n, struct kith_op *op, kith_store_fn fn, uint64_t a, uint64_t b)
 {
-	struct kith_read *r = kith_alloc_zero(n->alloc, 1, sizeof(*r));
-	uint64_t batch;
-	int status;
-
-	if (r == NULL)
-		return KITH_E_NOMEM;
-	if (++n->next_token == 0)
-		n->next_token = 1;
-	op->token = r->token = n->next_token;
-	r->fn = fn;
-	r->a = a;
-	r->b = b;
-	status = kith_store_put(n->account, op, &batch);
-	if (status != KITH_OK) {
-		kith_alloc_free(n->alloc, r);
-		return status;
-	}
-	n->open_ops++;
-	r->next = n->reads;
-	n->reads = r;
+	if (kith_store_state(n->account) == KITH_STORE_READONLY)
+		return KITH_E_IO;
+	op->token = kith__expect(n, fn, a, b);
+	kith__put(n, op);
 	return KITH_OK;
-}
-
-static struct kith_read *take(struct kith_node *n, uint32_t token)
-{
-	struct kith_read **at;
-
-	for (at = &n->reads; *at != NULL; at = &(*at)->next)
-		if ((*at)->token == token) {
-			struct kith_read *r = *at;
-
-			*at = r->next;
-			return r;
-		}
-	return NULL;
-}
-
-void kith__reads_results(struct kith_node *n)
-{
-	struct kith_store_result result;
-
-	while (kith_store_result(n->account, &result)) {
-		struct kith_read *r = take(n, result.token);
-
-		if (r == NULL)
-			continue;
-		r->fn(n, r->a, r->b, &result);
-		kith_alloc_free(n->alloc, r);
-	}
-}
-
-void kith__reads_free(struct kith_node *n)
-{
-	while (n->reads != NULL) {
-		struct kith_read *r = n->reads;
-
-		n->reads = r->next;
-		kith_alloc_free(n->alloc, r);
-	}
 }
 
 /* Columns: id,author,mid,epoch,seq,hlc,arrived_ms,kind,reply,body,more */
@@ -99,8 +38,8 @@ void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r
 	m->text = p != NULL ? (const char *)p : "";
 	m->text_len = p != NULL ? len : 0;
 	m->newer = !kith_rows_is_null(r, 10);
-	if (m->author == 0)
-		(void)kith_node_message_state(n, m->id, &m->state);
+	if (m->author == 0 && kith_node_message_state(n, m->id, &m->state) != KITH_OK)
+		memset(&m->state, 0, sizeof(m->state));
 }
 
 /* b: limit << 1 | newest first */

@@ -179,6 +179,7 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	kith_write_u32(&w, c->flow.in_read);
 	kith_write_u32(&w, c->flow.peer_read);
 	kith_write_u8(&w, c->flow.ack_owed ? 1 : 0);
+	kith_write_bytes(&w, c->flow.in_far, sizeof(c->flow.in_far));
 	kith_write_pad(&w, KITH_FLOW_ROW);
 	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
 	kith_op_int(&op, (int64_t)c->id);
@@ -454,6 +455,8 @@ void kith__flush(struct kith_node *n)
 	for (i = 0; i < n->dirties; i++) {
 		struct kith_contact *c = n->dirty[i];
 
+		kith__ack_flush(n, c);
+		kith__ack_flush(n, c);
 		if (c->dirty_ratchet && c->ratchet != NULL)
 			kith__row_ratchet(n, c);
 		if (c->dirty_conv)
