@@ -313,6 +313,23 @@ void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *
 	}
 }
 
+bool kith__mbox_jobs_idle(const struct kith_node *n)
+{
+	const struct kith_orders *all = n->orders;
+	const struct kith_order *o;
+	unsigned i;
+
+	if (all == NULL)
+		return true;
+	for (i = 0; i < KITH_MBOX_ORDER_LINKS; i++)
+		if (all->open[i] != NULL)
+			return false;
+	for (o = all->first; o != NULL; o = o->next)
+		if (o->kind != KITH_ORDER_DELETE) /* those may be forgotten */
+			return false;
+	return true;
+}
+
 void kith__mbox_jobs_free(struct kith_node *n)
 {
 	struct kith_orders *all = n->orders;
