@@ -282,15 +282,21 @@ int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t 
 uint32_t kith__tagbook_take(struct kith_contact *c);                            /* next send index */
 /* Keys of index i at mailbox ml (send side). NOTFOUND: unknown list or erased. */
 int kith__tagbook_send(const struct kith_contact *c, uint32_t version, const uint8_t ml[static 32], uint32_t i, struct kith_tag_keys *k) KITH_MUST_USE;
-void kith__tagbook_acked(struct kith_contact *c, uint32_t lowest_unacked);
+bool kith__tagbook_may_take(const struct kith_contact *c);                      /* 900 un-acked, 1,024 beyond what the peer has heard */
+uint32_t kith__tagbook_version(const struct kith_contact *c);                   /* send side: version in use, 0 = none */
+uint32_t kith__tagbook_low(const struct kith_contact *c);                       /* its lowest un-acked index: goes into each body */
+void kith__tagbook_heard(struct kith_contact *c, uint32_t version, uint32_t announced); /* an acked body announced it */
+void kith__tagbook_acked(struct kith_contact *c, uint32_t version, uint32_t lowest_unacked); /* erases T before it */
 /* Which contact (and request) a listed tag at mailbox ml belongs to. */
 struct kith_tag_match { struct kith_contact *c; int request; /* -1 = session */ uint32_t version, index; struct kith_tag_keys keys; };
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16], struct kith_tag_match *m);
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m);
-void kith__tagbook_announced(struct kith_contact *c, uint32_t version, uint32_t index);
+void kith__tagbook_announced(struct kith_node *n, struct kith_contact *c, uint32_t version, uint32_t index);
 /* After a LIST on return from absence, and daily: lets `match` find those of the listed tags that lie
  * beyond the table, within 1,024 indices. */
 void kith__tagbook_stream(struct kith_node *n, const uint8_t ml[static 32], const uint8_t (*tags)[16], size_t count);
+void kith__tagbook_drop(struct kith_node *n, struct kith_contact *c, int dir, unsigned i); /* list i of a direction (0 send, 1 receive) and its rows */
+void kith__tagbook_free(struct kith_node *n);
 void kith__tagbook_sweep(struct kith_node *n); /* hourly: superseded lists end after 30 days */
 void kith__tagbook_changed(struct kith_node *n);                                /* rebuild the table of expected tags */
 
