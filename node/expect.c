@@ -6,6 +6,7 @@
 #include "node/msgs.h"
 
 #define EXPECTS_MAX 16384u /* two batches of operations with a token each, and reads */
+#define READS_SHARE 24u	   /* of the reads of one batch; the rest is for the calls of users */
 
 struct waiting {
 	uint32_t token; /* 0 = answered */
@@ -16,6 +17,8 @@ struct waiting {
 struct kith_expects {
 	struct waiting *entry;
 	size_t head, count, cap; /* entry[head .. head + count) */
+	uint64_t read_batch;	 /* reads put into this batch: */
+	unsigned reads;
 };
 
 static void room(struct kith_node *n, struct kith_expects *e)
@@ -51,6 +54,20 @@ uint32_t kith__expect(struct kith_node *n, kith_store_fn fn, uint64_t a, uint64_
 	e->entry[e->head + e->count] = (struct waiting){n->next_token, fn, a, b};
 	e->count++;
 	return n->next_token;
+}
+
+bool kith__read_room(struct kith_node *n)
+{
+	struct kith_expects *e = n->expects;
+	uint64_t batch = kith__open_batch(n);
+
+	if (e == NULL)
+		return true;
+	if (e->read_batch != batch) {
+		e->read_batch = batch;
+		e->reads = 0;
+	}
+	return e->reads++ < READS_SHARE;
 }
 
 bool kith__expect_result(struct kith_node *n, struct kith_store_result *r)

@@ -70,7 +70,7 @@ struct kith_out { /* one un-acked frame, or a text part waiting for its turn (fr
 	uint32_t session; kith_time sent, put_due;  /* last sent on this session; when mailboxes get it */
 	unsigned copies; struct kith_copy copy[KITH_MAILBOXES_MAX]; bool putting;
 	unsigned tries; uint64_t next_ms;
-	uint32_t announced, chain_n; bool row_seq;  /* memory only: tag index it announced, its number in the chain, seq stands in the message row */
+	uint32_t announced, announced_version, chain_n; bool row_seq; /* memory only: tag index it announced, its number in the chain, seq stands in the message row */
 };
 #define KITH_FLOW_FAR 120u /* bytes: a sender runs at most 900 frames ahead of an un-acked one */
 struct kith_flow { /* sequence numbers of a session epoch; kept in the ratchet row */
@@ -106,7 +106,7 @@ struct kith_contact {
 	uint64_t hlc, read_id, peer_read_id, last_message; uint32_t unread;
 	/* memory of outbox.c, delivery.c, receipts.c: entries before `sent` left on `session`, those before `put` go to mailboxes */
 	size_t sent, put; uint64_t run_batch; kith_time deliver_at, ack_sent; bool ack_waiting;
-	uint8_t *ack_frame; size_t ack_len; bool ack_light; uint32_t chain_seen; bool chain_known; struct kith_recent *recent; uint32_t ack_puts;
+	uint8_t *ack_frame; size_t ack_len; bool ack_light; uint32_t chain_seen; bool chain_known; struct kith_recent *recent; struct kith_parts *parts; uint32_t ack_count; /* messages since the last ack */
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
@@ -150,7 +150,7 @@ struct kith_node {
 	struct kith_replies *replies; struct kith_news *news;   /* events.c */
 	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started;
 	struct kith_tagbook *tagbook; struct kith_expects *expects; struct kith_said *said; struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
-	kith_time delivery_due, ack_due; uint64_t unknown_bodies, refused_frames;
+	kith_time delivery_due, ack_due, next_tag_sweep; uint64_t unknown_bodies, refused_frames;
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
 	int64_t clock_samples[5]; size_t clock_count;
 };
@@ -236,6 +236,8 @@ bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
 typedef void (*kith_store_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
 uint32_t kith__expect(struct kith_node *n, kith_store_fn fn, uint64_t a, uint64_t b);
 bool kith__expect_result(struct kith_node *n, struct kith_store_result *r);
+/* load.c, after contacts: text parts that wait for the rest of their message. */
+int kith__parts_load(struct kith_node *n) KITH_MUST_USE;
 /* Everything of the message half, at the end of a node (memory only). Contacts: kith__outbox_free. */
 void kith__msgs_free(struct kith_node *n);
 void kith__outbox_free(struct kith_node *n, struct kith_contact *c);
@@ -266,6 +268,9 @@ void kith__delivery_returned(struct kith_node *n, uint32_t token);
 int kith__state(const struct kith_node *n, const struct kith_contact *c, uint64_t message, struct kith_node_state *out);
 /* inbox.c: a frame from a live session (kind 1 byte stripped) or from a mailbox; true when opened or known */
 bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len, bool live);
+/* The second half of it, for a frame that the caller opened with c->ratchet (the accept): marks it seen,
+ * takes ack, tag index and seq, acts on the body, owes the ack. */
+void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struct kith_opened *o, const uint8_t h[static 16], bool live);
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);

@@ -12,6 +12,8 @@
 #define KITH_CONTENT_LIGHT (KITH_FRAME_LIGHT_MAX - 128u - KITH_BODY_HEAD) /* 864 B */
 
 /* ---- tagbook.c, tagtable.c ---- */
+/* Indices of the send list in use between the lowest un-acked one and the next. */
+uint32_t kith__tagbook_open(const struct kith_contact *c);
 /* Keys of index i of one chain. NOTFOUND: erased, or out of any window. */
 int kith__tagchain_keys(const struct kith_tag_chain *chain, uint32_t i, struct kith_tag_keys *k)
 	KITH_MUST_USE;
@@ -62,9 +64,12 @@ void kith__seal_acked(struct kith_contact *c, const struct kith_ack *ack);
 /* ---- copies.c ---- */
 /* Starts and continues the mailbox copies of `o`; returns when to look again. */
 kith_time kith__copies_run(struct kith_node *n, struct kith_contact *c, struct kith_out *o);
-/* Ends all copies of `o`: pre-images of those that may stand at a mailbox go to todelete. */
+/* Ends all copies of `o`: pre-images of those that may stand at a mailbox go to todelete. `rows`:
+ * delete the rows too (they go with the outbox row otherwise). */
 void kith__copies_end(struct kith_node *n, struct kith_contact *c, struct kith_out *o,
-		      uint64_t delay_ms);
+		      uint32_t delay_ms, bool rows);
+/* The same for the copies at one mailbox, which the contact no longer lists. */
+void kith__copies_leave(struct kith_node *n, struct kith_contact *c, struct kith_peer_box *box);
 /* Unexpired verified receipts of `o`, and the earliest expiry (unix s). */
 unsigned kith__copies_kept(const struct kith_node *n, const struct kith_out *o, uint64_t *until_s);
 /* Wraps a frame for a mailbox under fresh or kept `nonce` and orders its PUT. */
@@ -79,6 +84,9 @@ struct kith_peer_box *kith__peer_box(struct kith_contact *c, uint64_t row);
 /* ---- delivery.c ---- */
 /* Has delivery look at `c` at `when` at the latest. */
 void kith__delivery_at(struct kith_node *n, struct kith_contact *c, kith_time when);
+/* One frame on the live session: kind byte | frame. Errors of kith_net_send_message. */
+int kith__frame_send(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len,
+		     bool light, uint32_t token) KITH_MUST_USE;
 /* Runs delivery of `c` after the commit of the open batch, once. */
 void kith__delivery_gate(struct kith_node *n, struct kith_contact *c);
 
@@ -89,13 +97,13 @@ bool kith__flow_take(struct kith_flow *f, uint32_t seq, bool *gap, bool *far);
 bool kith__flow_knows(const struct kith_flow *f, uint32_t seq);
 /* True when an ack covers `seq`. */
 bool kith__ack_covers(const struct kith_ack *ack, uint32_t seq);
-/* How many seqs an own ack has to tell that the last sent one did not: 450 make it urgent. */
 
 /* ---- inbox_body.c, parts.c ---- */
 void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct kith_body *b,
 		      bool gap);
-void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_body *b,
-			bool gap);
+void kith__part_arrived(struct kith_node *n, struct kith_contact *c,
+			const struct kith_chat_part *p, uint32_t seq, bool gap);
+void kith__parts_free(struct kith_node *n, struct kith_contact *c);
 /* One whole text of `c`: row, event, counters. */
 void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
 			const uint8_t *tlvs, size_t len, uint32_t seq, bool gap);
@@ -104,6 +112,8 @@ void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struc
 void kith__todelete_tick(struct kith_node *n);
 kith_time kith__todelete_deadline(const struct kith_node *n);
 void kith__todelete_free(struct kith_node *n);
+/* True (and counted) when the open batch has room for one more read of the message half. */
+bool kith__read_room(struct kith_node *n);
 void kith__expect_free(struct kith_node *n);
 void kith__said_free(struct kith_node *n);
 

@@ -113,6 +113,13 @@ uint32_t kith__tagbook_low(const struct kith_contact *c)
 	return l == NULL ? 0 : l->low;
 }
 
+uint32_t kith__tagbook_open(const struct kith_contact *c)
+{
+	const struct kith_tag_list *l = list_in_use(&c->send);
+
+	return l == NULL ? 0 : l->next - l->low;
+}
+
 bool kith__tagbook_may_take(const struct kith_contact *c)
 {
 	const struct kith_tag_list *l = list_in_use(&c->send);

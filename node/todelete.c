@@ -15,7 +15,7 @@
 struct entry {
 	uint8_t ml[32], d[32];
 	struct kith_addr addr;
-	uint64_t due_ms;
+	uint64_t due_ms, batch; /* nothing is deleted before the ack behind it is durable */
 };
 
 struct kith_todelete {
@@ -52,7 +52,7 @@ void kith__todelete_add(struct kith_node *n, const uint8_t ml[static 32],
 			const struct kith_addr *addr, const uint8_t d[static 32], uint64_t due_ms,
 			uint64_t expires_s)
 {
-	struct entry e = {.due_ms = due_ms};
+	struct entry e = {.due_ms = due_ms, .batch = kith__open_batch(n)};
 
 	memcpy(e.ml, ml, 32);
 	memcpy(e.d, d, 32);
@@ -111,7 +111,7 @@ void kith__todelete_tick(struct kith_node *n)
 	for (i = 0; i < t->count; i++) {
 		struct entry *e = &t->entry[i];
 
-		if (e->due_ms <= now_ms && given < AT_ONCE) {
+		if (e->due_ms <= now_ms && given < AT_ONCE && kith__durable(n, e->batch)) {
 			given++;
 			if (locate(n, e))
 				kith__mbox_order_delete(n, e->ml, &e->addr, e->d);
