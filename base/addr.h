@@ -19,8 +19,11 @@ enum kith_width { KITH_WIDTH_NEAR, KITH_WIDTH_SITE, KITH_WIDTH_WIDE };
 
 #define KITH_ADDR_WIRE 19u /* type 1 | ip 16 | port 2 big-endian */
 
+/* True for an IPv4 address in its mapped form. */
 bool kith_addr_is_v4(const struct kith_addr *a);
+/* True when ip and port are all zero. */
 bool kith_addr_is_none(const struct kith_addr *a);
+/* 127.0.0.0/8 or ::1. */
 bool kith_addr_is_loopback(const struct kith_addr *a);
 /* RFC 1918, 100.64/10, link-local, fc00::/7 and loopback. */
 bool kith_addr_is_private(const struct kith_addr *a);

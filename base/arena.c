@@ -12,9 +12,9 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 
-#define SLAB 65536u
+#define SLAB    65536u
 #define CLASSES 8u
-#define WORDS (SLAB / 32u / 64u) /* bits for the smallest cells */
+#define WORDS   (SLAB / 32u / 64u) /* bits for the smallest cells */
 
 static const size_t cell_size[CLASSES] = {32, 64, 128, 256, 512, 1024, 4096, 8192};
 
@@ -34,6 +34,8 @@ struct kith_arena {
 
 struct kith_arena *kith_arena_new(void)
 {
+	if (sodium_init() < 0) /* page size and guard value; costs nothing after the first time */
+		return NULL;
 	return kith_alloc_zero(NULL, 1, sizeof(struct kith_arena));
 }
 
@@ -113,7 +115,7 @@ void *kith_arena_get(struct kith_arena *a, size_t size)
 	if (size == 0 || size > cell_size[CLASSES - 1])
 		return NULL;
 	while (cell_size[class] < size)
-		class++;
+		class ++;
 	for (s = a->slabs[class]; s != NULL; s = s->next)
 		if (s->in_use < s->count)
 			return slab_take(s);

@@ -13,7 +13,7 @@
 
 struct kith_arena;
 
-struct kith_arena *kith_arena_new(void); /* NULL: no memory */
+struct kith_arena *kith_arena_new(void);    /* NULL: no memory */
 void kith_arena_free(struct kith_arena *a); /* wipes everything; NULL is legal */
 /* A zeroed cell of at least `size` bytes (1..8,192), or NULL. */
 void *kith_arena_get(struct kith_arena *a, size_t size) KITH_MUST_USE;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/crypto.h"
+#include "base/crypto_internal.h"
 
 static_assert(KITH_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag");
 static_assert(KITH_XNONCE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
@@ -27,8 +27,8 @@ static void derive_x(uint8_t subkey[32], uint8_t nonce12[NONCE12], const uint8_t
 	memcpy(nonce12 + 4, nonce + 16, 8);
 }
 
-static int open_checked(uint8_t *out, const uint8_t nonce12[NONCE12], const uint8_t key[32],
-			const void *ad, size_t ad_len, const uint8_t *in, size_t in_len)
+int kith__aead_open(uint8_t *out, const uint8_t key[static 32], const uint8_t nonce12[static 12],
+		    const void *ad, size_t ad_len, const uint8_t *in, size_t in_len)
 {
 	size_t len;
 
@@ -41,6 +41,13 @@ static int open_checked(uint8_t *out, const uint8_t nonce12[NONCE12], const uint
 	if (len != 0) /* block 0 made the Poly1305 key */
 		(void)crypto_stream_chacha20_ietf_xor_ic(out, in, len, nonce12, 1, key);
 	return KITH_OK;
+}
+
+void kith__aead_seal(uint8_t *out, const uint8_t key[static 32], const uint8_t nonce12[static 12],
+		     const void *ad, size_t ad_len, const void *m, size_t len)
+{
+	(void)crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, m, len, ad, ad_len, NULL,
+							nonce12, key);
 }
 
 void kith_xseal(uint8_t *out, const uint8_t nonce[static 24], const uint8_t key[static 32],
@@ -58,7 +65,7 @@ int kith_xopen(uint8_t *out, const uint8_t nonce[static 24], const uint8_t key[s
 	int err;
 
 	derive_x(subkey, nonce12, nonce, key);
-	err = open_checked(out, nonce12, subkey, ad, ad_len, in, in_len);
+	err = kith__aead_open(out, subkey, nonce12, ad, ad_len, in, in_len);
 	kith_wipe(subkey, sizeof(subkey));
 	return err;
 }
@@ -90,8 +97,7 @@ void kith_aead_seal(uint8_t *out, const uint8_t key[static 32], uint64_t counter
 	uint8_t nonce12[NONCE12];
 
 	counter_nonce(nonce12, counter);
-	(void)crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, m, len, ad, ad_len, NULL,
-							nonce12, key);
+	kith__aead_seal(out, key, nonce12, ad, ad_len, m, len);
 }
 
 int kith_aead_open(uint8_t *out, const uint8_t key[static 32], uint64_t counter, const void *ad,
@@ -100,7 +106,7 @@ int kith_aead_open(uint8_t *out, const uint8_t key[static 32], uint64_t counter,
 	uint8_t nonce12[NONCE12];
 
 	counter_nonce(nonce12, counter);
-	return open_checked(out, nonce12, key, ad, ad_len, in, in_len);
+	return kith__aead_open(out, key, nonce12, ad, ad_len, in, in_len);
 }
 
 void kith_header_mask(uint8_t field[static 12], const uint8_t key[static 32],

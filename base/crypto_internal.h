@@ -15,6 +15,12 @@ int kith__sign_verify_raw(const uint8_t sig[static 64], const uint8_t pk[static 
 void kith__sign_raw(uint8_t sig[static 64], const uint8_t seed[static 32], const void *m,
 		    size_t len);
 
+/* ChaCha20-Poly1305-IETF with any 12-byte nonce: under kith_aead_*, and for the vectors. */
+void kith__aead_seal(uint8_t *out, const uint8_t key[static 32], const uint8_t nonce[static 12],
+		     const void *ad, size_t ad_len, const void *m, size_t len);
+int kith__aead_open(uint8_t *out, const uint8_t key[static 32], const uint8_t nonce[static 12],
+		    const void *ad, size_t ad_len, const uint8_t *in, size_t in_len) KITH_MUST_USE;
+
 /* Starts BLAKE2b-512 without key and label (the HASH of Noise); goes on as any kith_hasher. */
 void kith__blake2b_64_init(struct kith_hasher *h);
 
@@ -23,7 +29,8 @@ void kith__blake2b_64_init(struct kith_hasher *h);
 int kith__record_make(uint8_t out[static KITH_RECORD], const struct kith_record_secret *s,
 		      const uint8_t ik_seed[static 32], uint64_t period, uint64_t seq,
 		      const uint8_t content[static KITH_RECORD_CONTENT],
-		      const uint8_t nonce[static 24], const uint8_t random[static 32]) KITH_MUST_USE;
+		      const uint8_t nonce[static 24], const uint8_t random[static 32])
+	KITH_MUST_USE;
 
 /* The checks of the start-up self-test. Runs check `i`; with `fault` its result is falsified (one
  * bit of an answer, or a good point in the place of a bad one), so the check must then fail.

@@ -11,7 +11,8 @@
 #include "base/types.h"
 
 struct kith_disk {
-	/* All return 0 or KITH_E_IO, KITH_E_NOSPACE, KITH_E_NOTFOUND. Names are relative, < 256 B. */
+	/* All return 0 or KITH_E_IO, KITH_E_NOSPACE, KITH_E_NOTFOUND. Names are relative, < 256 B.
+	 */
 	int (*open)(void *ctx, const char *name, bool create, uint32_t *file);
 	void (*close)(void *ctx, uint32_t file);
 	/* Bytes beyond the end read as zero; *got = bytes that exist. */
@@ -21,7 +22,8 @@ struct kith_disk {
 	int (*sync)(void *ctx, uint32_t file);
 	int (*size)(void *ctx, uint32_t file, uint64_t *size);
 	int (*remove)(void *ctx, const char *name);
-	int (*rename)(void *ctx, const char *from, const char *to); /* atomic, with directory sync */
+	int (*rename)(void *ctx, const char *from,
+		      const char *to); /* atomic, with directory sync */
 	bool (*exists)(void *ctx, const char *name);
 	void *ctx;
 };

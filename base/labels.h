@@ -41,8 +41,10 @@
 	X(DHT_SAMP, "dht.samp") \
 	/* at rest, logs */ \
 	X(DB_PAGE, "db.page") X(DB_WAL, "db.wal") X(DB_MASK, "db.mask") X(DB_WRAP, "db.wrap") \
-	X(DB_COMMIT, "db.commit") X(DB_BODY, "db.body") X(LOG_ID, "log.id")
+	X(DB_COMMIT, "db.commit") X(DB_BODY, "db.body") X(DB_HANDLE, "db.handle") \
+	X(LOG_ID, "log.id")
 
+/* KITH_L_NONCE, KITH_L_CAP, .. in the order of the table. */
 enum kith_label {
 #define KITH_LABEL_ENUM(name, text) KITH_L_##name,
 	KITH_LABELS(KITH_LABEL_ENUM)

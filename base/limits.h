@@ -46,12 +46,14 @@
 #define KITH_BATCH_OPS_MAX 4096u     /* operations of one batch */
 #define KITH_BATCH_BYTES_MAX 8388608u /* their bytes */
 #define KITH_BATCH_READS_MAX 64u     /* reads of one batch */
+#define KITH_SQLITE_HEAP_MAX 100663296 /* 96 MiB of both databases: 16 MiB cache each and margin */
 
 /* ---- node (store.md 11, mailbox.md, crypto.md 5) ---- */
 #define KITH_CONTACTS_MAX 4096u
 #define KITH_CAPS_MAX 16u            /* live invitations */
 #define KITH_REQUESTS_MAX 256u       /* pending, incoming */
 #define KITH_OUTBOX_MAX 65536u       /* un-acked frames */
+#define KITH_REQUEST_BITS_MAX 24u     /* work a knock record may ask: 3.4 s on one core */
 #define KITH_UNACKED_MAX 900u        /* per sending chain: below the skip limit */
 #define KITH_SKIP_CHAIN_MAX 1000u    /* skipped keys per chain */
 #define KITH_SKIP_CONTACT_MAX 2000u  /* skipped keys stored per contact */
@@ -68,6 +70,11 @@
 #define KITH_MBOX_FRAME_MAX 69632u   /* one frame: class B blob and margin */
 #define KITH_MBOX_WATCH_MAX 24u      /* buckets per link */
 #define KITH_MBOX_LIST_MAX 4096u     /* tags of one LIST reply */
+#define KITH_WORK_JOBS_MAX 1024u     /* bulk jobs queued: stamps of open orders, knocks of listed pages */
+#define KITH_MBOX_ORDERS_MAX 4096u   /* waiting PUT, GET, DELETE: 16 MiB of blobs */
+#define KITH_MBOX_ORDER_LINKS 16u    /* one-shot links at once (mailbox.md 6) */
+#define KITH_FETCH_WANTS_MAX 8192u   /* blobs known to wait; then listing pauses: 2 MiB */
+#define KITH_FETCH_CURSORS_MAX 1024u /* 16 mailboxes, 19 secrets each, and former ones */
 
 /* ---- control (client.md 2) ---- */
 #define KITH_CONTROL_LINE_MAX 1048576u /* one JSON line with its newline */

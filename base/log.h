@@ -9,16 +9,19 @@
 #include "base/types.h"
 
 #define KITH_LOG_LINES 64u
-#define KITH_LOG_TEXT 120u
+#define KITH_LOG_TEXT  120u
 
+/* How much a line matters. */
 enum kith_log_level { KITH_LOG_ERROR, KITH_LOG_WARN, KITH_LOG_INFO, KITH_LOG_DEBUG };
 
+/* One line; text ends with NUL. */
 struct kith_log_line {
 	kith_time at;
 	enum kith_log_level level;
 	char text[KITH_LOG_TEXT];
 };
 
+/* The ring; all zero is empty. Counters only grow. */
 struct kith_log {
 	struct kith_log_line line[KITH_LOG_LINES];
 	uint64_t written, read, lost;

@@ -9,7 +9,7 @@
 
 #include "base/crypto_internal.h"
 
-#define HASHLEN 64u
+#define HASHLEN  64u
 #define BLOCKLEN 128u
 
 /* HMAC (RFC 2104) over a | b; key of HASHLEN bytes, shorter than a block. */

@@ -27,7 +27,8 @@ void kith_noise_mix_key_and_hash(struct kith_noise *s, const uint8_t psk[static 
 /* EncryptAndHash: out gets len + 16 bytes (len bytes while no key is set); returns that number. */
 size_t kith_noise_seal(struct kith_noise *s, uint8_t *out, const void *m, size_t len);
 /* DecryptAndHash: KITH_E_AUTH leaves the state unusable (wipe it). */
-int kith_noise_open(struct kith_noise *s, uint8_t *out, const uint8_t *in, size_t in_len) KITH_MUST_USE;
+int kith_noise_open(struct kith_noise *s, uint8_t *out, const uint8_t *in, size_t in_len)
+	KITH_MUST_USE;
 /* Split: k1 = initiator to responder, k2 = back. */
 void kith_noise_split(const struct kith_noise *s, uint8_t k1[static 32], uint8_t k2[static 32]);
 void kith_noise_wipe(struct kith_noise *s);

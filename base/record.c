@@ -17,7 +17,7 @@
 #define AT_SEQ 32u
 #define AT_SIG 40u
 #define AT_BOX 104u /* nonce 24 | ciphertext 880 | tag 16 */
-#define BOX (KITH_RECORD_CONTENT + KITH_SEAL_OVERHEAD)
+#define BOX    (KITH_RECORD_CONTENT + KITH_SEAL_OVERHEAD)
 #define SIGNED (8u + BOX) /* seq | box */
 
 static_assert(AT_BOX + BOX == KITH_RECORD, "record layout");
@@ -68,8 +68,8 @@ static void dht_key(struct kith_id *key, const uint8_t blinded[32])
 	kith_hash(key->b, KITH_L_REC_KEY, blinded, 32);
 }
 
-int kith_record_key(const struct kith_record_secret *s, uint64_t period,
-		    uint8_t blinded[static 32], struct kith_id *key)
+int kith_record_key(const struct kith_record_secret *s, uint64_t period, uint8_t blinded[static 32],
+		    struct kith_id *key)
 {
 	uint8_t h[64];
 	int err;
@@ -118,8 +118,7 @@ out:
 
 int kith_record_make(uint8_t out[static KITH_RECORD], const struct kith_record_secret *s,
 		     const uint8_t ik_seed[static 32], uint64_t period, uint64_t seq,
-		     const uint8_t content[static KITH_RECORD_CONTENT],
-		     struct kith_noncer *noncer)
+		     const uint8_t content[static KITH_RECORD_CONTENT], struct kith_noncer *noncer)
 {
 	uint8_t ad[AT_SIG];
 	uint8_t bound[32], nonce[24], random[32];

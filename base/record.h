@@ -10,9 +10,9 @@
 
 #include "base/crypto.h"
 
-#define KITH_RECORD 1024u
+#define KITH_RECORD         1024u
 #define KITH_RECORD_CONTENT 880u
-#define KITH_DAY_S 86400u
+#define KITH_DAY_S          86400u
 
 /* The secret behind a record: S, and the owner's identity. */
 struct kith_record_secret {

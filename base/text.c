@@ -12,7 +12,7 @@
 #include "base/text_internal.h"
 
 #define NAME_COLUMNS 32u /* client.md 5.3 */
-#define MARKS_MAX 2u     /* combining marks per base */
+#define MARKS_MAX    2u  /* combining marks per base */
 
 static const char ellipsis[] = "\xe2\x80\xa6";
 
@@ -92,16 +92,18 @@ static bool is_joiner(uint32_t cp)
 static bool is_dangerous(uint32_t cp)
 {
 	static const struct kith__text_range table[] = {
-		{0x00, 0x1f},     {0x7f, 0x9f},                       /* C0, DEL, C1 */
-		{0xad, 0xad},     {0x61c, 0x61c},                     /* soft hyphen, bidi mark */
-		{0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, /* invisible letters */
-		{0x200b, 0x200b}, {0x200e, 0x200f},                   /* zero width, bidi marks */
-		{0x2028, 0x202e}, {0x2060, 0x206f},                   /* line ends, bidi, operators */
-		{0x2800, 0x2800}, {0x3164, 0x3164},                   /* blank letters */
-		{0xe000, 0xf8ff}, {0xfdd0, 0xfdef},                   /* private, non-characters */
-		{0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, /* BOM, blank, annotations */
-		{0xe0000, 0xe00ff}, {0xe01f0, 0xe0fff},               /* tags */
-		{0xf0000, 0x10ffff},                                  /* private */
+		{0x00, 0x1f},        {0x7f, 0x9f},   /* C0, DEL, C1 */
+		{0xad, 0xad},        {0x61c, 0x61c}, /* soft hyphen, bidi mark */
+		{0x115f, 0x1160},    {0x17b4, 0x17b5},
+		{0x180b, 0x180f},                      /* invisible letters */
+		{0x200b, 0x200b},    {0x200e, 0x200f}, /* zero width, bidi marks */
+		{0x2028, 0x202e},    {0x2060, 0x206f}, /* line ends, bidi, operators */
+		{0x2800, 0x2800},    {0x3164, 0x3164}, /* blank letters */
+		{0xe000, 0xf8ff},    {0xfdd0, 0xfdef}, /* private, non-characters */
+		{0xfeff, 0xfeff},    {0xffa0, 0xffa0},
+		{0xfff0, 0xfffb},                        /* BOM, blank, annotations */
+		{0xe0000, 0xe00ff},  {0xe01f0, 0xe0fff}, /* tags */
+		{0xf0000, 0x10ffff},                     /* private */
 	};
 
 	return (cp & 0xfffe) == 0xfffe || in_table(table, sizeof(table) / sizeof(table[0]), cp);

@@ -21,7 +21,8 @@ enum kith_text_mode {
  * the complete form (as snprintf); at most cap - 1 bytes and a NUL are written. */
 size_t kith_text_show(char *out, size_t cap, enum kith_text_mode mode, unsigned indent,
 		      const char *text, size_t len);
-/* Columns the shown form takes on a terminal: those of its widest line, an upper bound for emoji. */
+/* Columns the shown form takes on a terminal: those of its widest line, an upper bound for emoji.
+ */
 size_t kith_text_columns(const char *shown);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Code points first..last, both included. */
 struct kith__text_range {
 	uint32_t first, last;
 };

@@ -95,7 +95,7 @@ struct kith_dht_event {
 	unsigned acks, answered;
 	uint32_t minutes;
 	uint8_t key[32];
-	struct kith_addr addr;
+	struct kith_addr addr, from; /* from: OBSERVED, the reporter */
 	const uint8_t *record; /* 1,024 B, valid until the next call */
 };
 

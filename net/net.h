@@ -111,6 +111,8 @@ bool kith_net_event(struct kith_net *n, struct kith_net_event *out);
 
 /* Wall clock (corrected by the period clock): used for days and timestamps only. */
 void kith_net_set_wall(struct kith_net *n, uint64_t wall_ms, kith_time now);
+/* An account appears (or changes device): accept and start contact links with this LK. */
+void kith_net_set_link(struct kith_net *n, const uint8_t link_secret[static 32], uint32_t device);
 /* Own live presence secrets, current one first (<= 3); replaces the former set. */
 void kith_net_set_presence(struct kith_net *n, const struct kith_net_presence *p, size_t count);
 /* Adds or replaces a contact device; a live session stays. KITH_E_FULL, KITH_E_NOMEM. */

@@ -64,7 +64,7 @@ void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struc
 		t.text_len = 0;
 	}
 	put_message(n, c, p, &t, tlvs, len, seq, gap);
-	kith__event_if_new(n, KITH_EVENT_MESSAGE_NEW, c->conv, n->next_message);
+	kith__event(n, KITH_EVENT_MESSAGE_NEW, c->conv, n->next_message);
 	c->last_message = n->next_message++;
 	c->unread++;
 	if (p->hlc > c->hlc && p->hlc >> 16 <= kith__wall_ms(n) + HLC_AHEAD_MS)

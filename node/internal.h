@@ -110,7 +110,7 @@ struct kith_contact {
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
-	uint32_t session, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
+	bool wanted; /* presence is looked for */ uint32_t session, connecting, lookup_op; kith_time next_lookup; unsigned lookups_failed; kith_time next_connect;
 	/* own request towards this contact (state REQUESTED) */
 	struct kith_open_request request[3]; enum kith_seek seek; kith_time next_seek; unsigned seek_fails;
 	struct kith_knock *knock; struct kith_bundle *bundle; unsigned bundle_from; uint8_t *request_blob;
@@ -130,9 +130,6 @@ struct kith_gate { struct kith_gated *entry; size_t head, count, cap; };
 enum kith_work_kind { KITH_WORK_STAMP, KITH_WORK_REQUEST, KITH_WORK_KNOCKS };
 struct kith_work;
 
-/* ---- read calls waiting for a store result (reads.c) ---- */
-struct kith_read;
-
 struct kith_node {
 	struct kith_node_config cfg; const struct kith_alloc *alloc; struct kith_rng *rng; struct kith_log *log;
 	struct kith_arena *arena; struct kith_noncer noncer;
@@ -145,20 +142,23 @@ struct kith_node {
 	struct kith_pending *pending[KITH_REQUESTS_MAX]; size_t pendings;
 	struct kith_own_box box[KITH_OWN_BOXES_MAX]; size_t boxes; uint32_t list_version; uint32_t find_op; bool list_dirty;
 	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv, next_request, next_invitation, next_peerbox;
-	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, flushing; struct kith_contact **dirty; size_t dirties, dirty_cap;
-	struct kith_read *reads; uint32_t next_token; struct kith_work *work_first; bool job_busy;
-	struct kith_replies *replies; struct kith_news *news;   /* events.c */
-	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started;
+	struct kith_gate gate; size_t open_ops; bool account_busy, mailbox_busy, has_start; struct kith_job *account_job, *mailbox_job; uint64_t unknown_kinds; struct kith_contact **dirty; size_t dirties, dirty_cap;
+	uint32_t next_token; struct kith_work *work_first; bool job_busy;
+	struct kith_publish *publish; struct kith_replies *replies; struct kith_news *news;   /* events.c */
+	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
 	struct kith_tagbook *tagbook; struct kith_expects *expects; struct kith_said *said; struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
 	kith_time delivery_due, ack_due, next_tag_sweep; uint64_t unknown_bodies, refused_frames;
+	struct kith_orders *orders; struct kith_fetch *fetch; struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
-	int64_t clock_samples[5]; size_t clock_count;
+	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; kith_time next_seek_start;
 };
 
 /* node.c */
 uint64_t kith__wall_ms(const struct kith_node *n);
 uint64_t kith__wall_s(const struct kith_node *n);   /* period clock: wall plus DHT median (crypto.md 1) */
 uint32_t kith__minutes(const struct kith_node *n);
+/* status.c */
+void kith__seeds_load(struct kith_node *n, const uint8_t *in, size_t len);
 
 /* gate.c */
 /* Runs fn(n, a, b) once everything put so far into the open batch is durable (at once when the open
@@ -192,14 +192,24 @@ void kith__dirty(struct kith_node *n, struct kith_contact *c, bool ratchet, bool
 void kith__flush(struct kith_node *n);
 /* load.c */
 int kith__load(struct kith_node *n) KITH_MUST_USE;
+/* expect.c: who waits for a store result. kith__expect gives the token for an operation of the open
+ * batch; node.c offers every result of account.db to kith__expect_result first (true: it was one). */
+typedef void (*kith_store_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
+uint32_t kith__expect(struct kith_node *n, kith_store_fn fn, uint64_t a, uint64_t b);
+bool kith__expect_result(struct kith_node *n, struct kith_store_result *r);
 /* events.c: durable event rows (one per batch, type and conversation is merged), news, replies */
 void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first);
-void kith__event_if_new(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first); /* rests on the last `I` op */
 void kith__event_flush(struct kith_node *n);         /* writes the merged rows of this batch; from kith__flush */
 void kith__reply_done(struct kith_node *n, uint32_t call, uint64_t id, uint64_t id2);       /* waits for the open batch */
+void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);   /* also waits */
 /* The message as it stands after the commit: copies all; waits for the open batch. */
 void kith__reply_message(struct kith_node *n, uint32_t call, const struct kith_node_message *m);
-void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text);
+void kith__replies_open(struct kith_node *n);       /* after a commit: replies and news that rested on it */
+void kith__events_free(struct kith_node *n);
+/* reads.c: one operation with a result; fn runs after the batch, exactly once. `op` gets a token. */
+int kith__read(struct kith_node *n, struct kith_op *op, kith_store_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+/* A message from a row of HISTORY_* or MESSAGE_*: pointers into the row. */
+void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv, struct kith_node_message *m);
 void kith__reply_fail(struct kith_node *n, uint32_t call, int status);
 
 /* identity.c */
@@ -207,7 +217,17 @@ int kith__identity_make(struct kith_node *n, const char *name) KITH_MUST_USE;
 void kith__identity_tick(struct kith_node *n);       /* prekey and presence rotation */
 void kith__identity_apply(struct kith_node *n);      /* gives link key and presence secrets to net */
 const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id);
+int kith__prekey_new(struct kith_node *n) KITH_MUST_USE;
+void kith__prekey_complete(struct kith_own_prekey *k);
+void kith__identity_complete(struct kith_node *n, uint64_t made_s);
+struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label, bool shared); /* NULL: 16 are live */
+const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
+void kith__presence_rotate(struct kith_node *n);      /* after a removal: new P and shared cap, old ones end at once */
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0102 for an accepted contact */
+void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
 /* contacts.c */
+int kith__contact_insert(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
+void kith__contact_free(struct kith_node *n, struct kith_contact *c);
 struct kith_contact *kith__contact(const struct kith_node *n, uint64_t id);
 struct kith_contact *kith__contact_by_ik(const struct kith_node *n, const uint8_t ik[static 32]);
 struct kith_contact *kith__contact_by_conv(const struct kith_node *n, uint64_t conv);
@@ -216,6 +236,12 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 void kith__contact_link(struct kith_node *n, struct kith_contact *c);  /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
+#define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
+void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
+int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32], unsigned count) KITH_MUST_USE;
+int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms, const uint8_t inner[static KITH_INNER]) KITH_MUST_USE;
+void kith__pending_free(struct kith_node *n);
+int kith__load_requests(struct kith_node *n) KITH_MUST_USE;
 void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
 bool kith__seek_dht(struct kith_node *n, const struct kith_dht_event *e);      /* true: was one of its ops */
@@ -224,18 +250,16 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER]);
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n);        /* content changed */
+void kith__publish_free(struct kith_node *n);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n, struct kith_contact *c);        /* look up and connect, within the budget */
+void kith__presence_session(struct kith_node *n, struct kith_contact *c, uint32_t session); /* up; 0 = lost or failed */
+void kith__presence_dial(struct kith_node *n);       /* at start: recent contacts */
 void kith__presence_tick(struct kith_node *n);
 kith_time kith__presence_deadline(const struct kith_node *n);
 bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
 
-/* expect.c: who waits for a store result. kith__expect gives the token for an operation of the open
- * batch; node.c offers every result of account.db to kith__expect_result first (true: it was one). */
-typedef void (*kith_store_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r);
-uint32_t kith__expect(struct kith_node *n, kith_store_fn fn, uint64_t a, uint64_t b);
-bool kith__expect_result(struct kith_node *n, struct kith_store_result *r);
 /* load.c, after contacts: text parts that wait for the rest of their message. */
 int kith__parts_load(struct kith_node *n) KITH_MUST_USE;
 /* Everything of the message half, at the end of a node (memory only). Contacts: kith__outbox_free. */
@@ -258,6 +282,7 @@ struct kith_out *kith__outbox_add(struct kith_node *n, struct kith_contact *c, u
 void kith__outbox_seal(struct kith_node *n, struct kith_contact *c);           /* seals what waits */
 void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack);
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c);         /* new session: all anew */
+void kith__outbox_uncopy(struct kith_node *n, struct kith_contact *c);         /* before peer boxes go: ends all copies */
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c);
 struct kith_out *kith__out_by_id(const struct kith_contact *c, uint64_t id);
 void kith__delivery_run(struct kith_node *n, struct kith_contact *c);          /* send what is durable and due */
@@ -309,7 +334,8 @@ void kith__tagbook_changed(struct kith_node *n);                                
 typedef void (*kith_put_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status, const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position);
 struct kith_put_order { uint8_t ml[32], mk[32]; bool has_mk; struct kith_addr addr; uint8_t tag[16]; struct kith_mbox_bucket bucket; uint8_t ttl_class; const uint8_t *blob; kith_put_fn fn; uint64_t a, b; };
 /* Stamp (bulk lane, after INFO told the bits), PUT, receipt signature checked; fn exactly once.
- * status: KITH_OK with receipt; EXISTS (taken); FULL; NOTFOUND (tombstone); IO (no answer). Copies the blob. */
+ * status: KITH_OK with receipt; EXISTS (taken); FULL (no room, slow down, stamp too dear); NOTFOUND
+ * (tombstone); IO (no answer); AUTH (receipt does not verify). receipt NULL unless OK. Copies the blob. */
 int kith__mbox_order_put(struct kith_node *n, const struct kith_put_order *o) KITH_MUST_USE;
 typedef void (*kith_get_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status, const uint8_t *blob, size_t len);
 struct kith_get_order { uint8_t ml[32]; struct kith_addr addr; uint8_t tag[16]; struct kith_mbox_bucket bucket; kith_get_fn fn; uint64_t a, b; };
@@ -318,7 +344,8 @@ void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32], c
 void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *r, bool *mine);
 void kith__mbox_jobs_tick(struct kith_node *n);
 kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
-void kith__mbox_jobs_free(struct kith_node *n);
+void kith__mbox_jobs_free(struct kith_node *n);                                 /* calls no fn */
+bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
 typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w);
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
@@ -335,6 +362,9 @@ void kith__work_free(struct kith_node *n);
 void kith__choose_tick(struct kith_node *n);
 kith_time kith__choose_deadline(const struct kith_node *n);
 bool kith__choose_dht(struct kith_node *n, const struct kith_dht_event *e);
+void kith__choose_free(struct kith_node *n);
+void kith__fetch_cursor_loaded(struct kith_node *n, const uint8_t ml[static 32], uint64_t secret, uint32_t day, uint32_t pos); /* load.c: a row of CURSOR */
+void kith__fetch_free(struct kith_node *n);
 void kith__own_list(const struct kith_node *n, struct kith_list *out);          /* listed mailboxes, present version */
 void kith__fetch_tick(struct kith_node *n);
 kith_time kith__fetch_deadline(const struct kith_node *n);

@@ -92,7 +92,7 @@ int kith_node_contact_by_id(const struct kith_node *n, uint64_t id, struct kith_
 int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, const char *name, const char *greeting, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call, kith_time now) KITH_MUST_USE;
-struct kith_node_request { uint64_t id; const char *name, *greeting; char shortname[9]; uint64_t at_ms; unsigned work; };
+struct kith_node_request { uint64_t id; char name[KITH_NAME_MAX + 1], greeting[KITH_GREETING_MAX + 1]; char shortname[9]; uint64_t at_ms; unsigned work; };
 bool kith_node_request(const struct kith_node *n, size_t i, struct kith_node_request *out);
 int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias, uint32_t call, kith_time now) KITH_MUST_USE; /* reply: id = contact, id2 = conversation */
 int kith_node_request_refuse(struct kith_node *n, uint64_t id, uint32_t call, kith_time now) KITH_MUST_USE;

@@ -348,6 +348,39 @@ void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struc
 
 /* ---- the whole box ---- */
 
+void kith__outbox_uncopy(struct kith_node *n, struct kith_contact *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->outs; i++)
+		kith__copies_end(n, c, c->out[i], DELETE_MS, true);
+}
+
+/* Only the newest accept counts; it is the first body of its session. Row ids stay ascending. */
+static void accept_first(struct kith_node *n, struct kith_contact *c)
+{
+	struct kith_out *accept = NULL;
+	size_t kept = c->outs;
+	size_t i;
+
+	for (i = c->outs; i-- > 0;) {
+		struct kith_out *o = c->out[i];
+
+		if (o->type != KITH_BODY_ACCEPT)
+			c->out[--kept] = o;
+		else if (accept == NULL && !c->i_am_a)
+			accept = o;
+		else
+			kith__out_free(n, o);
+	}
+	if (accept != NULL)
+		c->out[--kept] = accept;
+	memmove(&c->out[0], &c->out[kept], (c->outs - kept) * sizeof(c->out[0]));
+	c->outs -= kept;
+	for (i = 0; i < c->outs; i++)
+		c->out[i]->id = n->next_out++;
+}
+
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c)
 {
 	size_t i;
@@ -355,7 +388,8 @@ void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c)
 	for (i = 0; i < c->outs; i++) {
 		struct kith_out *o = c->out[i];
 
-		kith__copies_end(n, c, o, DELETE_MS, true);
+		kith__copies_end(n, c, o, DELETE_MS, false);
+		delete_row(n, o->id);
 		kith_alloc_free(n->alloc, o->frame);
 		o->frame = NULL;
 		o->frame_len = 0;
@@ -363,7 +397,10 @@ void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c)
 		o->has_index = o->putting = o->row_seq = false;
 		o->sent = 0;
 	}
-	memset(&c->flow, 0, sizeof(c->flow));
+	if (c->outs > 0)
+		accept_first(n, c);
+	c->flow.out_next = 1;
+	c->flow.peer_read = 0;
 	c->sent = c->put = 0;
 	c->chain_seen = 0;
 	c->chain_known = true;

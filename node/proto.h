@@ -8,6 +8,7 @@
 #define KITH_NODE_PROTO_H
 
 #include "base/addr.h"
+#include "base/alloc.h"
 #include "base/crypto.h"
 #include "base/kem768.h"
 #include "base/limits.h"
@@ -52,10 +53,15 @@ void kith__knock_encode(uint8_t out[static KITH_RECORD_CONTENT], const struct ki
 int kith__knock_decode(struct kith_knock *k, const uint8_t in[static KITH_RECORD_CONTENT]) KITH_MUST_USE; /* MALFORMED, VERSION */
 void kith__presence_encode(uint8_t out[static KITH_RECORD_CONTENT], const struct kith_presence *p);
 int kith__presence_decode(struct kith_presence *p, const uint8_t in[static KITH_RECORD_CONTENT]) KITH_MUST_USE;
+/* An endpoint "behind the relay at mailbox `index`" (wire type 3) is held as 100::<index> port 0, a
+ * discard address (RFC 6666): never a destination by accident. Index < KITH_MAILBOXES_MAX. */
+struct kith_addr kith__relay_addr(unsigned index);
+bool kith__relay_index(const struct kith_addr *a, unsigned *index);
 void kith__mailbox_entry_write(struct kith_writer *w, const struct kith_mailbox_entry *e); /* 54 B */
 void kith__mailbox_entry_read(struct kith_reader *r, struct kith_mailbox_entry *e);
 
 /* ---- request.c: contact request, 4,056 B (crypto.md 4) ---- */
+#define KITH_EXTENSION_MAX 354u
 enum kith_request_kind { KITH_REQUEST_FIRST = 1, KITH_REQUEST_AGAIN = 2 };
 struct kith_request {
 	enum kith_request_kind kind; uint32_t spk_id;
@@ -64,8 +70,8 @@ struct kith_request {
 	uint8_t ms[32]; uint32_t list_version, session_epoch; uint64_t created_s;
 	unsigned count; struct kith_mailbox_entry box[KITH_MAILBOXES_MAX];
 	unsigned name_len; char name[KITH_NAME_MAX]; unsigned greeting_len; char greeting[KITH_GREETING_MAX];
+	unsigned extension_len; uint8_t extension[KITH_EXTENSION_MAX]; /* TLVs of newer versions, kept as they are */
 };
-struct kith_request_self { const uint8_t *xk_secret; uint32_t device; };           /* sender's XK secret */
 struct kith_request_peer { const uint8_t *ik, *xk, *spk, *ek; };                  /* recipient's public keys */
 /* Builds bytes 0..4055 with PoW nonce 0; root out. `e_secret` 32, `m` 32 random bytes. AUTH on a bad key. */
 int kith__request_make(uint8_t out[static KITH_INNER], uint8_t root[static 32], const struct kith_request *q, const uint8_t xk_secret[static 32],
@@ -80,21 +86,24 @@ void kith__request_seen(uint8_t h[static 16], const uint8_t in[static KITH_INNER
 void kith__request_digest(uint8_t digest[static 32], const uint8_t in[static KITH_INNER]);
 bool kith__request_work_search(uint64_t *nonce, uint64_t count, const uint8_t ik_b[static 32], const uint8_t ml[static 32], uint64_t day, const uint8_t digest[static 32], unsigned bits);
 unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER], const uint8_t ik_b[static 32], const uint8_t ml[static 32], uint64_t day); /* leading zero bits reached */
+void kith__request_work_put(uint8_t in[static KITH_INNER], uint64_t nonce);
 void kith__request_place(uint8_t tag[static 16], uint8_t wrap[static 32], const uint8_t s[static 32], uint64_t day, uint16_t slot, const uint8_t ml[static 32]);
 
 /* ---- ratchet.c, ratchet_codec.c (crypto.md 5) ---- */
 struct kith_skipped { uint8_t hk[32]; uint32_t n; uint8_t mk[32]; uint64_t expires_s; };
 struct kith_ratchet {
 	uint8_t rk[32], cks[32], ckr[32], hks[32], hkr[32], nhks[32], nhkr[32];
-	bool has_cks, has_ckr, has_peer, step_due, may_send;
+	bool has_cks, has_ckr, has_peer, step_due;
+	bool may_send; /* true from init on; the node clears it for good after restoring a backup */
 	uint8_t dh_secret[32], dh[32]; uint8_t ek_seed[64], ek[KITH_KEM_EK];   /* own */
 	uint8_t peer_dh[32], peer_ek[KITH_KEM_EK], ct[KITH_KEM_CT];            /* theirs; ct of own last step */
 	uint32_t ns, nr, pn; uint64_t last_step_ms;
 	uint8_t ad[32];            /* H("rt.ad", ...) */
 	bool chain_acked;          /* an ack named a full frame of the present sending chain: light allowed */
-	uint32_t chain_first_seq;  /* seq of the first full frame of the chain, 0 = none yet */
-	struct kith_skipped *skipped; size_t skipped_count; /* caller's storage: array of KITH_SKIP_CONTACT_MAX grows by kith_alloc */
-	size_t skipped_cap; const struct kith_alloc *alloc;
+	uint32_t chain_first_seq;  /* lowest seq sealed for the first time in this chain, 0 = none yet */
+	uint32_t seq_high;         /* highest seq sealed so far; a seq not above it is sealed anew */
+	struct kith_skipped *skipped; size_t skipped_count; /* oldest first; grows by `alloc` to KITH_SKIP_CONTACT_MAX */
+	size_t skipped_cap; const struct kith_alloc *alloc; /* NULL = heap; set by the caller after init or decode */
 };
 struct kith_ratchet_context { const uint8_t *ik_a, *ik_b; uint32_t dev_a, dev_b, session_epoch; }; /* A = sender of the request */
 struct kith_ratchet_seeds { uint8_t dh_secret[32], kem[64], m[32]; }; /* fresh randomness for one sending step */
@@ -114,9 +123,15 @@ bool kith__ratchet_step_wanted(const struct kith_ratchet *r, uint64_t now_ms, bo
 int kith__ratchet_seal_full(struct kith_ratchet *r, uint8_t out[static KITH_INNER], const uint8_t body[static KITH_BODY], bool step, const struct kith_ratchet_seeds *seeds, uint64_t now_ms, struct kith_noncer *noncer) KITH_MUST_USE;
 /* Light frame: `body` = head 32 + content; *out_len = 256, 512, 768 or 1,024. FULL: too long; STATE: chain not acked. */
 int kith__ratchet_seal_light(struct kith_ratchet *r, uint8_t out[static KITH_FRAME_LIGHT_MAX], size_t *out_len, const uint8_t *body, size_t body_len, struct kith_noncer *noncer) KITH_MUST_USE;
-struct kith_opened { bool light; bool stepped; uint32_t n; size_t body_len; uint8_t body[KITH_BODY]; }; /* body incl. head and padding */
-/* Opens a frame of either kind. The state changes only on success (worked on copies inside). AUTH: no key opens it; FULL: too many skipped. */
+struct kith_opened { bool light; bool stepped; uint32_t n; size_t body_len; uint8_t body[KITH_BODY]; /* body incl. head and padding */
+	/* What became of the stored keys: a key (hk, n) was used up; the last `added` of skipped[] are new; `dropped` > 0: that many of the
+	 * oldest went to make room (rare: write the whole set anew). */
+	bool skip_used; uint8_t skip_hk[32]; size_t skip_added, skip_dropped; };
+/* Opens a frame of either kind. The state changes only on success (worked on copies inside). AUTH: no key opens it; MALFORMED: it opened and
+ * says nonsense; FULL: too many skipped; NOMEM. Applies the ack to chain_acked. */
 int kith__ratchet_open(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in, size_t len, uint64_t now_ms) KITH_MUST_USE;
+/* Puts back one stored skipped key while loading, oldest first. FULL, NOMEM. */
+int kith__ratchet_skipped_add(struct kith_ratchet *r, const struct kith_skipped *key) KITH_MUST_USE;
 void kith__ratchet_expire(struct kith_ratchet *r, uint64_t now_s); /* skipped keys past their date */
 void kith__ratchet_wipe(struct kith_ratchet *r);
 void kith__frame_hash(uint8_t h[static 16], const uint8_t *frame, size_t len); /* H16("rt.dup", ..) */
@@ -138,6 +153,12 @@ int kith__list_decode(struct kith_list *l, const uint8_t *in, size_t len) KITH_M
 struct kith_accept { uint8_t p[32]; uint32_t p_epoch; uint8_t cap[16]; uint32_t session_epoch; uint64_t accept_day; struct kith_cert cert; struct kith_list list; };
 size_t kith__accept_encode(uint8_t *out, size_t cap, const struct kith_accept *a);
 int kith__accept_decode(struct kith_accept *a, const uint8_t *in, size_t len) KITH_MUST_USE;
+struct kith_share { uint8_t p[32]; uint32_t p_epoch; uint8_t cap[16]; }; /* KITH_BODY_PRESENCE */
+size_t kith__share_encode(uint8_t *out, size_t cap, const struct kith_share *s);
+int kith__share_decode(struct kith_share *s, const uint8_t *in, size_t len) KITH_MUST_USE;
+struct kith_link_root { uint8_t root[32]; uint64_t start_day; };
+size_t kith__link_root_encode(uint8_t *out, size_t cap, const struct kith_link_root *l);
+int kith__link_root_decode(struct kith_link_root *l, const uint8_t *in, size_t len) KITH_MUST_USE;
 /* Chat: one text, cut into parts of at most `part_max` content bytes. */
 struct kith_chat { struct kith_msgid mid; uint64_t hlc; const uint8_t *text; size_t text_len; bool has_reply; struct kith_msgid reply; };
 size_t kith__chat_tlvs_encode(uint8_t *out, size_t cap, const struct kith_chat *c);      /* the TLV bytes of all parts together */

@@ -215,7 +215,7 @@ void kith__ack_tick(struct kith_node *n)
 	kith_time due = KITH_NEVER;
 	size_t i;
 
-	if (n->now < n->ack_due)
+	if (n->now < n->ack_due && !n->stopping)
 		return;
 	n->ack_due = KITH_NEVER;
 	for (i = 0; i < n->contacts; i++) {

@@ -23,8 +23,13 @@ struct kith_profile_config {
 	const struct kith_alloc *alloc; /* NULL = heap */
 	const char *dir;                /* profile directory; with `disk`: a name prefix */
 	const struct kith_disk *disk;   /* NULL = the operating system; then no lock file */
-	struct kith_rng *rng;           /* for keys and page nonces; outlives the profile */
+	struct kith_rng *rng; /* keys and page nonces, also on the workers; outlives the profile */
 	uint32_t argon_passes, argon_kib; /* 0 = 3 passes, 256 MiB */
+	uint32_t page_bytes;            /* 0 = 4,096; 1,024 in large simulations */
+	/* A sync failed: what was written may be lost. NULL = one line on stderr, exit status 74. One
+	 * that returns leaves the database read-only. */
+	void (*fatal)(void *ctx, const char *sentence);
+	void *fatal_ctx;
 };
 
 /* Makes the directory (0700), key file copies and lock. `pass` NULL = unprotected (kind 4).
@@ -100,7 +105,8 @@ void kith_store_close(struct kith_store *s);
 /* Runs one read at once, on the caller's thread; before the loop starts and in tests only. Rows live
  * until the next call. */
 int kith_store_read_now(struct kith_store *s, const struct kith_op *op, struct kith_rows *rows) KITH_MUST_USE;
-/* True when the opened database is older than its key file says (store.md 7). */
+/* True when the opened database is older than its key file says (store.md 7). Stays so over restarts
+ * until the node sets the meta (or box) key "restored" to 0, best with what it restores by. */
 bool kith_store_restored(const struct kith_store *s);
 
 /* Appends to the open batch and sets *batch to its number (from 1). Touches no file.
@@ -121,12 +127,15 @@ void kith_store_run(struct kith_job *job);
 /* "Commit done". KITH_OK: the batch is durable. KITH_E_NOSPACE: it is kept and offered again (after
  * 5 s of `now`). KITH_E_IO: read-only from now on. Fatal sync errors end the process in run. */
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now) KITH_MUST_USE;
-/* When kith_store_job should be asked again without other cause (KITH_NEVER usually). */
+/* When kith_store_tick should be called without other cause (KITH_NEVER usually); after it
+ * kith_store_job may be true: a kept batch is tried again, free space looked at, the WAL emptied. */
 kith_time kith_store_deadline(const struct kith_store *s);
+void kith_store_tick(struct kith_store *s, kith_time now);
 
 struct kith_store_result {
 	uint32_t token;
-	bool already; /* an `I` operation found its row there */
+	bool already; /* an `I` operation found its row there, or `if_new` held it back */
+	int status;   /* not KITH_OK: the read failed and has no rows */
 	struct kith_rows rows; /* of a read */
 };
 /* Results of the last done batch, in order; false: no more. */
@@ -134,5 +143,7 @@ bool kith_store_result(struct kith_store *s, struct kith_store_result *out);
 
 enum kith_store_state { KITH_STORE_OK, KITH_STORE_NOSPACE, KITH_STORE_READONLY };
 enum kith_store_state kith_store_state(const struct kith_store *s);
+/* What went wrong last, for people: database, operation, SQLite's words. Never NULL. */
+const char *kith_store_sentence(const struct kith_store *s);
 
 #endif

@@ -31,13 +31,13 @@ struct test_case {
 /* Appends `t` to the list of cases; called before main() by TEST(). */
 void test_register(struct test_case *t);
 
-#define TEST(name_)                                                                          \
-	static void test_run_##name_(void);                                                  \
+#define TEST(name_) \
+	static void test_run_##name_(void); \
 	static struct test_case test_case_##name_ = {#name_, __FILE__, test_run_##name_, 0}; \
-	__attribute__((constructor)) static void test_add_##name_(void)                      \
-	{                                                                                    \
-		test_register(&test_case_##name_);                                           \
-	}                                                                                    \
+	__attribute__((constructor)) static void test_add_##name_(void) \
+	{ \
+		test_register(&test_case_##name_); \
+	} \
 	static void test_run_##name_(void)
 
 /* Ends the case as failed, with a printf-like reason. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Cases of the test kit that must pass. */
 #include "tests/test.h"
+#include "tests/vectors.h"
 
 TEST(checks_accept_equal_values)
 {
@@ -24,4 +25,24 @@ TEST(each_case_has_its_own_process_1)
 TEST(each_case_has_its_own_process_2)
 {
 	CHECK_EQ(changed++, 0);
+}
+
+TEST(vectors_are_read)
+{
+	struct test_vectors *v = test_vectors_open("../selftest/sample.txt");
+	uint8_t key[3];
+
+	CHECK(test_vectors_next(v));
+	test_vectors_bytes(v, "key", key, 3);
+	CHECK_MEM(key, "\x00\xff\x10", 3);
+	CHECK_EQ(test_vectors_int(v, "len"), 3);
+	CHECK_EQ(test_vectors_data(v, "empty", key, 3), 0);
+	CHECK(!test_vectors_has(v, "word"));
+	CHECK(test_vectors_next(v));
+	CHECK_EQ(test_vectors_line(v), 9);
+	CHECK_EQ(test_vectors_data(v, "key", key, 3), 1);
+	CHECK_EQ(test_vectors_int(v, "len"), -7);
+	CHECK_STR(test_vectors_text(v, "word"), "yes no");
+	CHECK(!test_vectors_next(v));
+	test_vectors_close(v);
 }

@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The iterative lookup (dht.md 6). Candidates stand in order of distance. Outside the region a
+ * candidate is asked with a masked target; inside with the key, in rounds over WIDE groups. Paths
+ * are disjoint until a candidate has answered, then merged. A candidate counts only once it
+ * answered by itself.
+ *
+ * candidate: NEW -> FLIGHT -> ANSWERED | SLOW | FAILED;  SLOW -> ANSWERED | FAILED;
+ *            ANSWERED -> NEW once (the second step, with the cookie it gave).
+ */
+#include <string.h>
+
+#include "dht/internal.h"
+
+#define LIMIT_US (20u * (kith_time)KITH_US_PER_S)
+#define AGREE 3u /* replicas with the highest seq that end the background phase */
+
+struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial)
+{
+	size_t i;
+
+	for (i = 0; i < d->look_count; i++)
+		if (d->look[i]->serial == serial)
+			return d->look[i];
+	return NULL;
+}
+
+void kith__lookup_free(struct kith_dht *d, struct kith__lookup *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		kith__peer_unref(d->book, l->cand[i].peer);
+	kith_alloc_free(d->alloc, l->cand);
+	kith_alloc_free(d->alloc, l->record);
+	kith_alloc_free(d->alloc, l);
+}
+
+struct kith__cand *kith__cand_find(struct kith__lookup *l, uint32_t peer)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->cand[i].peer == peer)
+			return &l->cand[i];
+	return NULL;
+}
+
+/* Where `id` belongs; *same when it is there already. */
+static size_t place(const struct kith_dht *d, const struct kith__lookup *l,
+		    const struct kith_id *id, bool *same)
+{
+	size_t low = 0, high = l->count;
+
+	*same = false;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		int c = kith__closer(&l->key, &kith__peer_get(d->book, l->cand[mid].peer)->id, id);
+
+		if (c == 0) {
+			*same = true;
+			return mid;
+		}
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Makes room in a full list: the farthest new candidate behind `at` goes. */
+static bool make_room(struct kith_dht *d, struct kith__lookup *l, size_t at)
+{
+	void *array = l->cand;
+	size_t i;
+
+	if (l->count < KITH_DHT_CANDIDATES_MAX) {
+		if (kith_alloc_grow(d->alloc, &array, &l->cap, l->count + 1,
+				    KITH_DHT_CANDIDATES_MAX, sizeof(l->cand[0])) != KITH_OK)
+			return false;
+		l->cand = array;
+		return true;
+	}
+	for (i = l->count; i > at; i--)
+		if (l->cand[i - 1].state == KITH__CAND_NEW)
+			break;
+	if (i <= at)
+		return false;
+	kith__peer_unref(d->book, l->cand[i - 1].peer);
+	l->count--;
+	memmove(&l->cand[i - 1], &l->cand[i], (l->count - (i - 1)) * sizeof(l->cand[0]));
+	return true;
+}
+
+void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer, unsigned paths,
+		      unsigned depth)
+{
+	const struct kith__peer *p = kith__peer_get(d->book, peer);
+	struct kith__cand c;
+	bool same;
+	size_t at;
+
+	if (memcmp(p->id.b, d->self[0].id.b, 32) == 0)
+		return;
+	at = place(d, l, &p->id, &same);
+	if (same) {
+		l->cand[at].paths |= (uint8_t)paths;
+		return;
+	}
+	if (!make_room(d, l, at))
+		return;
+	memset(&c, 0, sizeof(c));
+	c.peer = peer;
+	c.paths = (uint8_t)paths;
+	c.depth = (uint8_t)depth;
+	c.near = kith__group_hash(d, &p->addr, KITH_WIDTH_NEAR);
+	c.wide = kith__group_hash(d, &p->addr, KITH_WIDTH_WIDE);
+	c.endpoint = (uint32_t)kith_siphash(d->hash_key, p->addr.ip, 16) ^ p->addr.port * 0x9e37u;
+	if (kith__distance(&p->id, &l->key) <= l->radius && l->radius != 0)
+		c.flags = KITH__C_INSIDE;
+	kith__peer_ref(d->book, peer);
+	memmove(&l->cand[at + 1], &l->cand[at], (l->count - at) * sizeof(l->cand[0]));
+	l->cand[at] = c;
+	l->count++;
+}
+
+struct usable {
+	const struct kith_dht *d;
+	kith_time now;
+};
+
+static bool usable(void *ctx, const struct kith__entry *e)
+{
+	const struct usable *u = ctx;
+
+	return !kith__banned(u->d, e->peer, u->now);
+}
+
+static void add_seeds(struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	uint16_t near[KITH__NEAREST];
+	struct usable u = {d, now};
+	size_t n = kith__table_nearest(&d->table, &l->key, near, KITH__NEAREST, usable, &u), i;
+
+	for (i = 0; i < n; i++)
+		kith__lookup_add(d, l, d->table.entry[near[i]].peer, 1u << i % d->params.paths, 1);
+	if (n == 0 && d->table.count != 0) {
+		l->desperate = true;
+		n = kith__table_nearest(&d->table, &l->key, near, KITH__NEAREST, NULL, NULL);
+		for (i = 0; i < n; i++)
+			kith__lookup_add(d, l, d->table.entry[near[i]].peer,
+					 1u << i % d->params.paths, 1);
+	}
+	for (i = 0; i < d->seed_count && l->count < 8; i++)
+		if (!kith__banned(d, d->seed[i], now))
+			kith__lookup_add(d, l, d->seed[i], 1u << i % d->params.paths, 1);
+}
+
+struct kith__lookup *kith__lookup_new(struct kith_dht *d, enum kith__look_kind kind,
+				      enum kith__look_owner owner, const struct kith_id *key,
+				      kith_time now)
+{
+	size_t user_max = KITH_DHT_LOOKUPS_MAX - KITH__MAINTENANCE_MAX;
+	size_t max = owner >= KITH__OWN_SELF ? KITH_DHT_LOOKUPS_MAX : user_max;
+	struct kith__lookup *l;
+
+	if (d->look_count >= max)
+		return NULL;
+	l = kith_alloc_zero(d->alloc, 1, sizeof(*l));
+	if (l == NULL)
+		return NULL;
+	l->kind = (uint8_t)kind;
+	l->owner = (uint8_t)owner;
+	l->key = *key;
+	l->serial = ++d->last_serial;
+	l->started = now;
+	l->limit = now + LIMIT_US;
+	l->found_at = KITH_NEVER;
+	l->radius = owner >= KITH__OWN_SELF && !kith__size_known(d) ? 0 : kith__radius(d);
+	l->dirty = true;
+	d->look[d->look_count++] = l;
+	d->counters.lookups++;
+	if (kind != KITH__LOOK_KEEP)
+		add_seeds(d, l, now);
+	return l;
+}
+
+/* ---- choice ---- */
+static bool asked(const struct kith__cand *c)
+{
+	return c->state != KITH__CAND_NEW || (c->flags & KITH__C_AGAIN) != 0;
+}
+
+/* Answered candidates counted once per NEAR group, up to index `end`. */
+static bool counts(const struct kith__lookup *l, size_t at)
+{
+	size_t i;
+
+	if (l->cand[at].state != KITH__CAND_ANSWERED)
+		return false;
+	for (i = 0; i < at; i++)
+		if (l->cand[i].state == KITH__CAND_ANSWERED && l->cand[i].near == l->cand[at].near)
+			return false;
+	return true;
+}
+
+size_t kith__lookup_nearest(const struct kith__lookup *l, size_t *out, size_t max)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < l->count && n < max; i++)
+		if (counts(l, i))
+			out[n++] = i;
+	return n;
+}
+
+/* Index behind the 16th counting candidate; candidates from there on are too far. */
+static size_t horizon(const struct kith__lookup *l)
+{
+	size_t near[KITH__NEAREST];
+
+	if (kith__lookup_nearest(l, near, KITH__NEAREST) < KITH__NEAREST)
+		return l->count;
+	return near[KITH__NEAREST - 1];
+}
+
+static unsigned rank(const struct kith__lookup *l, const struct kith__cand *c)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->cand[i].wide == c->wide && asked(&l->cand[i]))
+			n++;
+	return n;
+}
+
+static bool endpoint_used(const struct kith__lookup *l, const struct kith__cand *c)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (&l->cand[i] != c && l->cand[i].endpoint == c->endpoint && asked(&l->cand[i]))
+			return true;
+	return false;
+}
+
+/* The best new candidate of the paths in `mask`; inside before outside. */
+static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end)
+{
+	struct kith__cand *found = NULL;
+	unsigned lowest = UINT32_MAX, r;
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		struct kith__cand *c = &l->cand[i];
+
+		if (c->state != KITH__CAND_NEW || (c->paths & mask) == 0)
+			continue;
+		if ((c->flags & KITH__C_AGAIN) != 0)
+			return c;
+		if ((c->flags & KITH__C_INSIDE) == 0) {
+			if (found == NULL && i < end && !l->found)
+				found = c;
+			if (found != NULL)
+				break;
+			continue;
+		}
+		r = rank(l, c);
+		if (r < lowest) {
+			lowest = r;
+			found = c;
+		}
+	}
+	return found;
+}
+
+static struct kith__cand *pick(const struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	unsigned all = 0xffu, path = 1u << l->requests % d->params.paths;
+	struct kith__cand *c;
+
+	for (;;) {
+		size_t end = horizon(l);
+
+		c = d->params.paths > 1 ? best(l, path, end) : NULL;
+		if (c == NULL && (d->params.merge != 0 || d->params.paths == 1))
+			c = best(l, all, end);
+		if (c == NULL)
+			return NULL;
+		if ((c->flags & KITH__C_AGAIN) != 0 ||
+		    ((l->desperate || !kith__banned(d, c->peer, now)) && !endpoint_used(l, c)))
+			return c;
+		c->state = KITH__CAND_FAILED;
+	}
+}
+
+static bool ask(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c, kith_time now)
+{
+	struct kith__ask a = {.kind = KITH__ASK_LOOKUP, .peer = c->peer, .owner = l->serial,
+			      .third_party = c->depth > 1};
+	struct kith_id target = l->key;
+
+	a.target = &target;
+	a.method = KITH__FIND;
+	if ((c->flags & KITH__C_INSIDE) == 0) {
+		if (d->params.mask != 0 && l->owner < KITH__OWN_SELF && kith__size_known(d))
+			kith__mask(d, &l->key, &target);
+	} else if (l->kind != KITH__LOOK_NODE) {
+		a.method = KITH__FIND_VALUE;
+		a.seq = l->kind != KITH__LOOK_VALUE || l->found ? l->seq : 0;
+		a.flags = l->kind == KITH__LOOK_KEEP ? KITH__KEEP : 0;
+		a.large = !l->large_used && !l->found && l->kind == KITH__LOOK_VALUE;
+	}
+	if (!kith__ask(d, &a, now))
+		return false;
+	if (a.large && d->req[d->req_count - 1].size == KITH__RPC_LARGE)
+		l->large_used = true;
+	l->bytes += d->req[d->req_count - 1].size;
+	c->flags = (uint8_t)(c->flags & ~KITH__C_AGAIN);
+	c->state = KITH__CAND_FLIGHT;
+	l->requests++;
+	l->fast++;
+	l->flying++;
+	return true;
+}
+
+static unsigned requests_max(const struct kith__lookup *l)
+{
+	return l->kind == KITH__LOOK_STORE ? 2 * KITH_DHT_LOOKUP_REQUESTS
+					   : l->kind == KITH__LOOK_KEEP ? KITH__REPLICAS_MAX * 2
+									: KITH_DHT_LOOKUP_REQUESTS;
+}
+
+/* Whether an answer that is still out may change the result. */
+static bool pending(const struct kith__lookup *l)
+{
+	size_t end = horizon(l), i;
+
+	for (i = 0; i < l->count; i++)
+		if ((l->cand[i].state == KITH__CAND_FLIGHT ||
+		     l->cand[i].state == KITH__CAND_SLOW) &&
+		    (i < end || (l->cand[i].flags & KITH__C_INSIDE) != 0))
+			return true;
+	return false;
+}
+
+/* The region may hold fewer than 16 live groups: then the next nearest are asked with the key. */
+static bool extend(struct kith__lookup *l)
+{
+	size_t near[KITH__NEAREST], n, i;
+	bool any = false;
+
+	if (l->kind == KITH__LOOK_NODE || l->kind == KITH__LOOK_KEEP || l->found)
+		return false;
+	n = kith__lookup_nearest(l, near, KITH__NEAREST);
+	for (i = 0; i < n; i++) {
+		struct kith__cand *c = &l->cand[near[i]];
+
+		if ((c->flags & KITH__C_INSIDE) != 0)
+			continue;
+		c->flags |= KITH__C_INSIDE | KITH__C_AGAIN;
+		c->state = KITH__CAND_NEW;
+		l->answered--;
+		any = true;
+	}
+	return any;
+}
+
+static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	struct kith__cand *c;
+
+	l->wants_more = false;
+	for (;;) {
+		while (l->fast < d->params.alpha && l->flying < d->params.alpha_max &&
+		       l->requests < requests_max(l)) {
+			c = pick(d, l, now);
+			if (c == NULL)
+				break;
+			if (!ask(d, l, c, now)) {
+				l->wants_more = true;
+				return;
+			}
+		}
+		if (l->flying != 0 || l->requests >= requests_max(l) || !extend(l))
+			return;
+	}
+}
+
+void kith__lookup_pump(struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	l->dirty = false;
+	if (l->done)
+		return;
+	if (l->kind == KITH__LOOK_VALUE && l->found && l->agree >= AGREE)
+		l->stores_open = true;
+	if (!l->stores_open) {
+		pump_search(d, l, now);
+		if (l->wants_more || (l->count == 0 && now < l->limit))
+			return;
+		if (l->requests >= requests_max(l) && !l->found) {
+			l->stores_open = l->flying == 0;
+		} else if (!pending(l) && pick(d, l, now) == NULL) {
+			l->stores_open = true;
+			l->complete = l->answered != 0;
+		}
+	}
+	kith__store_pump(d, l, now);
+	if (l->stores_open && !kith__store_busy(l))
+		l->done = true;
+}
+
+/* ---- answers ---- */
+static void release(struct kith__lookup *l, const struct kith__cand *c)
+{
+	if (c->state == KITH__CAND_FLIGHT)
+		l->fast--;
+	if (c->state == KITH__CAND_FLIGHT || c->state == KITH__CAND_SLOW)
+		l->flying--;
+}
+
+static bool acceptable(struct kith_dht *d, const struct kith__contact *k, bool from_private)
+{
+	if (memcmp(k->key, d->self[0].key, 32) == 0 || memcmp(k->key, d->self[1].key, 32) == 0)
+		return false;
+	return from_private || !kith_addr_is_private(&k->addr);
+}
+
+static void take_contacts(struct kith_dht *d, struct kith__lookup *l, const struct kith__cand *by,
+			  const struct kith__msg *m)
+{
+	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, by->peer)->addr);
+	bool relaxed = d->table.count < KITH__NEAREST;
+	unsigned paths = by->paths, depth = by->depth + 1u, i, j, same;
+	uint32_t group[KITH__RPC_CONTACTS], peer;
+
+	d->counters.skipped_contact += m->skipped;
+	for (i = 0; i < m->count; i++) {
+		const struct kith__contact *k = &m->contact[i];
+
+		group[i] = kith__group_hash(d, &k->addr, KITH_WIDTH_NEAR);
+		for (same = 0, j = 0; j < i; j++)
+			same += group[j] == group[i];
+		if (!acceptable(d, k, private_ok) || (same >= 2 && !relaxed)) {
+			d->counters.skipped_contact++;
+			continue;
+		}
+		peer = kith__peer_intern(d->book, k->key, &k->addr);
+		if (peer == KITH__NO_PEER)
+			return;
+		kith__lookup_add(d, l, peer, paths, depth);
+		kith__peer_unref(d->book, peer);
+	}
+}
+
+static void found_event(struct kith_dht *d, const struct kith__lookup *l, bool final)
+{
+	struct kith_dht_event e = {.kind = KITH_DHT_FOUND, .op = l->op, .final = final,
+				   .answered = l->answered};
+
+	kith__emit(d, &e, l->record);
+}
+
+/* A record arrived; false: it was false, and its sender pays. */
+static bool take_value(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c,
+		       const struct kith__msg *m, kith_time now)
+{
+	struct kith_id key;
+	uint64_t seq;
+
+	kith_record_peek(m->record, &key, &seq);
+	if (memcmp(key.b, l->key.b, 32) != 0 ||
+	    (!(l->record != NULL && memcmp(l->record, m->record, KITH_RECORD) == 0) &&
+	     kith_record_check(m->record, &key, &seq) != KITH_OK))
+		return false;
+	c->held = seq;
+	c->flags |= KITH__C_HELD;
+	if (l->found && seq <= l->seq) {
+		l->agree += seq == l->seq;
+		return true;
+	}
+	if (l->kind != KITH__LOOK_VALUE && seq <= l->seq)
+		return true;
+	if (l->record == NULL)
+		l->record = kith_alloc_zero(d->alloc, 1, KITH_RECORD);
+	if (l->record == NULL)
+		return true;
+	memcpy(l->record, m->record, KITH_RECORD);
+	l->seq = seq;
+	l->agree = 1;
+	if (!l->found) {
+		l->found_at = now;
+		l->hops_found = c->depth;
+		l->requests_found = l->requests;
+		l->bytes_found = l->bytes;
+	}
+	l->found = true;
+	found_event(d, l, false);
+	return true;
+}
+
+/* PONG instead of what was asked: the reply did not fit. Ask again if there is something to get. */
+static bool second_step(const struct kith__lookup *l, struct kith__cand *c,
+			const struct kith__request *r, const struct kith__msg *m)
+{
+	if (m->method != KITH__PONG || (c->flags & KITH__C_SECOND) != 0)
+		return false;
+	if (r->method == KITH__FIND_VALUE && l->kind == KITH__LOOK_VALUE &&
+	    (m->flags & KITH__HAVE) == 0)
+		return false;
+	c->flags |= KITH__C_SECOND | KITH__C_AGAIN;
+	c->state = KITH__CAND_NEW;
+	return true;
+}
+
+static void located(struct kith_dht *d, struct kith__lookup *l, const struct kith__cand *c)
+{
+	const struct kith__peer *p = kith__peer_get(d->book, c->peer);
+	struct kith_dht_event e = {.kind = KITH_DHT_LOCATED, .op = l->op, .final = true,
+				   .addr = p->addr, .answered = l->answered};
+
+	memcpy(e.key, p->key, 32);
+	kith__emit(d, &e, NULL);
+	l->found = l->done = true;
+}
+
+void kith__lookup_answer(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
+			 const struct kith__msg *m, kith_time now)
+{
+	struct kith__cand *c = kith__cand_find(l, r->peer), by;
+
+	l->dirty = true;
+	l->bytes += r->got;
+	if (c == NULL)
+		return;
+	release(l, c);
+	if (m->method == KITH__BUSY) {
+		c->state = KITH__CAND_FAILED;
+		return;
+	}
+	if (second_step(l, c, r, m))
+		return;
+	c->state = KITH__CAND_ANSWERED;
+	l->answered++;
+	if (m->method == KITH__VALUE && !take_value(d, l, c, m, now)) {
+		c->state = KITH__CAND_FAILED;
+		(void)kith__table_failed(&d->table, c->peer);
+		kith__ban(d, c->peer, KITH__BAN_FALSE, now + 3600u * (kith_time)KITH_US_PER_S);
+		return;
+	}
+	if (m->method == KITH__SAME || m->method == KITH__VALUE || (m->flags & KITH__TOKEN) != 0) {
+		memcpy(c->token, m->token, 16);
+		c->flags |= KITH__C_TOKEN;
+	}
+	if (m->method == KITH__SAME) {
+		c->held = m->seq;
+		c->flags |= KITH__C_HELD;
+		l->agree += l->found && m->seq == l->seq;
+		if (l->kind == KITH__LOOK_KEEP && m->seq == l->seq) {
+			c->flags |= KITH__C_ACKED;
+			l->acks++;
+		}
+	}
+	by = *c; /* take_contacts moves candidates */
+	if (l->owner == KITH__OWN_LOCATE &&
+	    memcmp(kith__peer_get(d->book, by.peer)->id.b, l->key.b, 32) == 0)
+		located(d, l, &by);
+	else if (l->kind != KITH__LOOK_KEEP)
+		take_contacts(d, l, &by, m);
+}
+
+void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r)
+{
+	struct kith__cand *c = kith__cand_find(l, r->peer);
+
+	(void)d;
+	l->dirty = true;
+	if (c == NULL || c->state != KITH__CAND_FLIGHT)
+		return;
+	c->state = KITH__CAND_SLOW;
+	l->fast--;
+}
+
+void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l,
+			 const struct kith__request *r)
+{
+	struct kith__cand *c = kith__cand_find(l, r->peer);
+
+	(void)d;
+	l->dirty = true;
+	if (c == NULL)
+		return;
+	release(l, c);
+	c->state = KITH__CAND_FAILED;
+}
+
+/* ---- end ---- */
+static void keep_trace(struct kith_dht *d, const struct kith__lookup *l, kith_time now)
+{
+	struct kith_dht_trace *t;
+
+	if (d->trace == NULL)
+		d->trace = kith_alloc_zero(d->alloc, KITH__TRACES, sizeof(*d->trace));
+	if (d->trace == NULL)
+		return;
+	t = &d->trace[d->trace_at];
+	d->trace_at = (d->trace_at + 1) % KITH__TRACES;
+	*t = (struct kith_dht_trace){.op = l->op,
+				     .hops_found = l->hops_found,
+				     .requests = l->requests,
+				     .requests_found = l->requests_found,
+				     .bytes_found = l->bytes_found,
+				     .bytes_total = l->bytes,
+				     .started = l->started,
+				     .found = l->found_at,
+				     .done = now};
+}
+
+bool kith_dht_trace(const struct kith_dht *d, uint32_t op, struct kith_dht_trace *out)
+{
+	size_t i;
+
+	for (i = 0; d->trace != NULL && i < KITH__TRACES; i++)
+		if (d->trace[i].op == op && op != 0) {
+			*out = d->trace[i];
+			return true;
+		}
+	for (i = 0; i < d->look_count; i++) {
+		const struct kith__lookup *l = d->look[i];
+
+		if (l->op != op || op == 0)
+			continue;
+		*out = (struct kith_dht_trace){op, l->hops_found, l->requests, l->requests_found,
+					       l->bytes_found, l->bytes, l->started, l->found_at,
+					       KITH_NEVER};
+		return true;
+	}
+	return false;
+}
+
+static void absent(struct kith_dht *d, const struct kith__lookup *l)
+{
+	struct kith_dht_event e = {.kind = KITH_DHT_ABSENT, .op = l->op, .final = true,
+				   .complete = l->complete, .answered = l->answered};
+
+	kith__emit(d, &e, NULL);
+	if (l->complete)
+		d->counters.lookups_absent++;
+	else
+		d->counters.lookups_incomplete++;
+}
+
+/* The lookup is out of d->look already; frees it. */
+void kith__lookup_end(struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	KITH_ASSERT(l->done);
+	switch ((enum kith__look_owner)l->owner) {
+	case KITH__OWN_USER:
+		keep_trace(d, l, now);
+		d->counters.lookups_found += l->found;
+		if (l->found)
+			found_event(d, l, true);
+		else
+			absent(d, l);
+		break;
+	case KITH__OWN_LOCATE:
+		keep_trace(d, l, now);
+		if (!l->found)
+			absent(d, l);
+		break;
+	case KITH__OWN_PUBLISH:
+		keep_trace(d, l, now);
+		kith__pub_end(d, l, now);
+		break;
+	case KITH__OWN_SIZE:
+		kith__size_sample(d, l, now);
+		kith__join_lookup(d, l, now);
+		break;
+	case KITH__OWN_SELF:
+		kith__join_lookup(d, l, now);
+		break;
+	}
+	kith__lookup_free(d, l);
+}
+
+static void wake_starved(struct kith_dht *d)
+{
+	size_t i;
+
+	if (!d->starved || d->req_count >= KITH_DHT_REQUESTS_MAX)
+		return;
+	d->starved = false;
+	for (i = 0; i < d->look_count; i++)
+		if (d->look[i]->wants_more)
+			d->look[i]->dirty = true;
+}
+
+static bool settle_once(struct kith_dht *d, kith_time now)
+{
+	unsigned owner;
+	bool ended = false;
+	size_t i;
+
+	wake_starved(d);
+	for (owner = KITH__OWN_USER; owner <= KITH__OWN_SIZE; owner++)
+		for (i = 0; i < d->look_count; i++)
+			if (d->look[i]->owner == owner && d->look[i]->dirty)
+				kith__lookup_pump(d, d->look[i], now);
+	for (i = 0; i < d->look_count;) {
+		struct kith__lookup *l = d->look[i];
+
+		if (!l->done) {
+			i++;
+			continue;
+		}
+		d->look_count--;
+		memmove(&d->look[i], &d->look[i + 1], (d->look_count - i) * sizeof(d->look[0]));
+		kith__lookup_end(d, l, now);
+		ended = true;
+	}
+	kith__ping_pump(d, now);
+	return ended;
+}
+
+void kith__settle(struct kith_dht *d, kith_time now)
+{
+	unsigned rounds = 0;
+
+	while (settle_once(d, now) && ++rounds < KITH_DHT_LOOKUPS_MAX)
+		;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the node tells its owner: replies to calls, and the durable event log as news.
+ *
+ * Both wait for the commit they rest on. Events of one batch, type and conversation are merged into
+ * rows of at most KITH_EVENT_SPAN messages (store.md 4), so an acknowledgement of a thousand
+ * messages costs some rows, not a thousand.
+ */
+#include "node/events.h"
+
+#include <string.h>
+
+#define KITH_EVENT_SPAN 32u
+#define KITH_NEWS_MAX 4096u /* undrained rows; older ones are read from the log */
+
+struct kith_replies {
+	struct kith_reply_item *waiting, *waiting_last, *ready, *ready_last, *given;
+};
+
+struct kith_news_row {
+	struct kith_node_row row;
+	uint64_t batch;
+};
+
+struct kith_news {
+	struct kith_news_row *pending; /* rows of the open batch, no seq yet */
+	size_t pendings, pending_cap;
+	struct kith_news_row ring[KITH_NEWS_MAX];
+	size_t head, count;
+};
+
+static void item_free(struct kith_node *n, struct kith_reply_item *it)
+{
+	size_t i;
+
+	if (it == NULL)
+		return;
+	for (i = 0; i < it->messages; i++) {
+		void *text;
+
+		memcpy(&text, &it->message[i].text, sizeof(text));
+		kith_alloc_free(n->alloc, text);
+	}
+	kith_alloc_free(n->alloc, it->message);
+	kith_alloc_free(n->alloc, it->row);
+	kith_alloc_free(n->alloc, it->text);
+	kith_alloc_free(n->alloc, it);
+}
+
+static void list_append(struct kith_reply_item **first, struct kith_reply_item **last, struct kith_reply_item *it)
+{
+	it->next = NULL;
+	if (*first == NULL)
+		*first = it;
+	else
+		(*last)->next = it;
+	*last = it;
+}
+
+static struct kith_replies *replies(struct kith_node *n)
+{
+	if (n->replies == NULL)
+		n->replies = kith_alloc_zero(n->alloc, 1, sizeof(*n->replies));
+	KITH_ASSERT(n->replies != NULL);
+	return n->replies;
+}
+
+static struct kith_news *news(struct kith_node *n)
+{
+	if (n->news == NULL)
+		n->news = kith_alloc_zero(n->alloc, 1, sizeof(*n->news));
+	KITH_ASSERT(n->news != NULL);
+	return n->news;
+}
+
+struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call, enum kith_reply_kind kind)
+{
+	struct kith_reply_item *it = kith_alloc_zero(n->alloc, 1, sizeof(*it));
+
+	KITH_ASSERT(it != NULL);
+	it->reply.call = call;
+	it->reply.kind = kind;
+	return it;
+}
+
+static const char *copy_text(struct kith_node *n, const char *text, size_t len)
+{
+	char *copy = kith_alloc_copy(n->alloc, text, len);
+
+	KITH_ASSERT(copy != NULL);
+	return copy;
+}
+
+void kith__reply_add_message(struct kith_node *n, struct kith_reply_item *it, const struct kith_node_message *m)
+{
+	void *rows = it->message;
+
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &rows, &it->messages_cap, it->messages + 1, 1024, sizeof(*m)) == KITH_OK);
+	it->message = rows;
+	it->message[it->messages] = *m;
+	it->message[it->messages].text = copy_text(n, m->text, m->text_len);
+	it->messages++;
+}
+
+void kith__reply_add_row(struct kith_node *n, struct kith_reply_item *it, const struct kith_node_row *row)
+{
+	void *rows = it->row;
+
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &rows, &it->rows_cap, it->rows + 1, 1024, sizeof(*row)) == KITH_OK);
+	it->row = rows;
+	it->row[it->rows++] = *row;
+}
+
+void kith__reply_reverse(struct kith_reply_item *it)
+{
+	size_t i;
+
+	for (i = 0; i < it->messages / 2; i++) {
+		struct kith_node_message m = it->message[i];
+
+		it->message[i] = it->message[it->messages - 1 - i];
+		it->message[it->messages - 1 - i] = m;
+	}
+}
+
+void kith__reply_ready(struct kith_node *n, struct kith_reply_item *it)
+{
+	struct kith_replies *r = replies(n);
+
+	list_append(&r->ready, &r->ready_last, it);
+}
+
+void kith__reply_wait(struct kith_node *n, struct kith_reply_item *it)
+{
+	struct kith_replies *r = replies(n);
+
+	it->batch = kith__open_batch(n);
+	if (n->open_ops == 0 && n->dirties == 0)
+		it->batch--;
+	if (r->waiting == NULL && kith__durable(n, it->batch))
+		list_append(&r->ready, &r->ready_last, it);
+	else
+		list_append(&r->waiting, &r->waiting_last, it);
+}
+
+void kith__reply_done(struct kith_node *n, uint32_t call, uint64_t id, uint64_t id2)
+{
+	struct kith_reply_item *it;
+
+	if (call == 0)
+		return;
+	it = kith__reply_new(n, call, KITH_REPLY_DONE);
+	it->reply.id = id;
+	it->reply.id2 = id2;
+	kith__reply_wait(n, it);
+}
+
+void kith__reply_text(struct kith_node *n, uint32_t call, uint64_t id, const char *text)
+{
+	struct kith_reply_item *it;
+
+	if (call == 0)
+		return;
+	it = kith__reply_new(n, call, KITH_REPLY_TEXT);
+	it->reply.id = id;
+	it->text = kith_alloc_copy(n->alloc, text, strlen(text));
+	KITH_ASSERT(it->text != NULL);
+	kith__reply_wait(n, it);
+}
+
+void kith__reply_message(struct kith_node *n, uint32_t call, const struct kith_node_message *m)
+{
+	struct kith_reply_item *it;
+
+	if (call == 0)
+		return;
+	it = kith__reply_new(n, call, KITH_REPLY_MESSAGE);
+	it->reply.id = m->id;
+	kith__reply_add_message(n, it, m);
+	kith__reply_wait(n, it);
+}
+
+void kith__reply_fail(struct kith_node *n, uint32_t call, int status)
+{
+	struct kith_reply_item *it;
+
+	if (call == 0)
+		return;
+	it = kith__reply_new(n, call, KITH_REPLY_DONE);
+	it->reply.status = status;
+	kith__reply_ready(n, it);
+}
+
+bool kith_node_reply(struct kith_node *n, struct kith_node_reply *out)
+{
+	struct kith_replies *r = replies(n);
+	struct kith_reply_item *it = r->ready;
+
+	item_free(n, r->given);
+	r->given = it;
+	if (it == NULL)
+		return false;
+	r->ready = it->next;
+	it->reply.text = it->text;
+	if (it->reply.kind == KITH_REPLY_MESSAGE && it->messages > 0) {
+		it->reply.message = it->message[0];
+	}
+	*out = it->reply;
+	return true;
+}
+
+bool kith_node_reply_message(struct kith_node *n, struct kith_node_message *out)
+{
+	struct kith_reply_item *it = replies(n)->given;
+
+	if (it == NULL || it->message_at == it->messages)
+		return false;
+	*out = it->message[it->message_at++];
+	return true;
+}
+
+bool kith_node_reply_row(struct kith_node *n, struct kith_node_row *out)
+{
+	struct kith_reply_item *it = replies(n)->given;
+
+	if (it == NULL || it->row_at == it->rows)
+		return false;
+	*out = it->row[it->row_at++];
+	return true;
+}
+
+static bool merge(struct kith_node_row *row, enum kith_event_type type, uint64_t conv, uint64_t first)
+{
+	if (row->type != type || row->conversation != conv)
+		return false;
+	if (first >= row->first && first <= row->last)
+		return true;
+	if (first < row->first || first - row->first >= KITH_EVENT_SPAN)
+		return false;
+	row->last = first;
+	return true;
+}
+
+void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first)
+{
+	struct kith_news *w = news(n);
+	struct kith_news_row *row;
+	void *pending = w->pending;
+	size_t i;
+
+	for (i = w->pendings; i > 0 && w->pendings - i < 16; i--)
+		if (merge(&w->pending[i - 1].row, type, conv, first))
+			return;
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &pending, &w->pending_cap, w->pendings + 1, KITH_BATCH_OPS_MAX, sizeof(*row)) == KITH_OK);
+	w->pending = pending;
+	row = &w->pending[w->pendings++];
+	memset(row, 0, sizeof(*row));
+	row->row.type = type;
+	row->row.conversation = conv;
+	row->row.first = row->row.last = first;
+	n->open_ops++; /* the row itself is put by kith__event_flush */
+}
+
+static void ring_add(struct kith_news *w, const struct kith_news_row *row)
+{
+	if (w->count == KITH_NEWS_MAX) { /* an owner that drains nothing reads the log later */
+		w->head = (w->head + 1) % KITH_NEWS_MAX;
+		w->count--;
+	}
+	w->ring[(w->head + w->count) % KITH_NEWS_MAX] = *row;
+	w->count++;
+}
+
+void kith__event_flush(struct kith_node *n)
+{
+	struct kith_news *w = n->news;
+	size_t i;
+
+	if (w == NULL)
+		return;
+	for (i = 0; i < w->pendings; i++) {
+		struct kith_news_row *row = &w->pending[i];
+		struct kith_op op = kith_op(KITH_OP_EVENT_PUT);
+
+		row->row.seq = n->next_event++;
+		row->row.at_ms = kith__wall_ms(n);
+		row->batch = kith__open_batch(n);
+		kith_op_int(&op, (int64_t)row->row.seq);
+		kith_op_int(&op, (int64_t)row->row.at_ms);
+		kith_op_int(&op, row->row.type);
+		if (row->row.conversation != 0)
+			kith_op_int(&op, (int64_t)row->row.conversation);
+		else
+			kith_op_null(&op);
+		kith_op_int(&op, (int64_t)row->row.first);
+		kith_op_int(&op, (int64_t)row->row.last);
+		kith__put(n, &op);
+		ring_add(w, row);
+	}
+	w->pendings = 0;
+}
+
+bool kith_node_news(struct kith_node *n, struct kith_node_row *out)
+{
+	struct kith_news *w = n->news;
+
+	if (w == NULL || w->count == 0 || !kith__durable(n, w->ring[w->head].batch))
+		return false;
+	*out = w->ring[w->head].row;
+	w->head = (w->head + 1) % KITH_NEWS_MAX;
+	w->count--;
+	return true;
+}
+
+void kith_node_event_range(const struct kith_node *n, uint64_t *first, uint64_t *last)
+{
+	const struct kith_news *w = n->news;
+
+	*first = n->first_event;
+	*last = n->next_event - 1;
+	if (w != NULL && w->count > 0) { /* rows not yet durable do not exist for anybody */
+		size_t i;
+
+		for (i = 0; i < w->count; i++)
+			if (!kith__durable(n, w->ring[(w->head + i) % KITH_NEWS_MAX].batch)) {
+				*last = w->ring[(w->head + i) % KITH_NEWS_MAX].row.seq - 1;
+				break;
+			}
+	}
+}
+
+void kith__replies_open(struct kith_node *n)
+{
+	struct kith_replies *r = n->replies;
+
+	while (r != NULL && r->waiting != NULL && kith__durable(n, r->waiting->batch)) {
+		struct kith_reply_item *it = r->waiting;
+
+		r->waiting = it->next;
+		list_append(&r->ready, &r->ready_last, it);
+	}
+}
+
+void kith__events_free(struct kith_node *n)
+{
+	struct kith_replies *r = n->replies;
+
+	if (r != NULL) {
+		while (r->waiting != NULL) {
+			struct kith_reply_item *it = r->waiting;
+
+			r->waiting = it->next;
+			item_free(n, it);
+		}
+		while (r->ready != NULL) {
+			struct kith_reply_item *it = r->ready;
+
+			r->ready = it->next;
+			item_free(n, it);
+		}
+		item_free(n, r->given);
+		kith_alloc_free(n->alloc, r);
+		n->replies = NULL;
+	}
+	if (n->news != NULL) {
+		kith_alloc_free(n->alloc, n->news->pending);
+		kith_alloc_free(n->alloc, n->news);
+		n->news = NULL;
+	}
+}

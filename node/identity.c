@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The own identity: keys, device certificate and manifest, presence secrets, prekeys, invitations'
+ * capabilities. Drawn once, kept as rows of `secret`, `meta` and `invitation` (crypto.md 2, 11).
+ *
+ *	prekey    new every 7 days, secret kept until 37 days after it was made
+ *	presence  new every 30 days; the two older ones live 30 days longer
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "node/internal.h"
+
+#define PREKEY_LIFE_S 604800u    /* 7 d */
+#define PREKEY_KEEP_S 3196800u   /* 37 d */
+#define PRESENCE_LIFE_S 2592000u /* 30 d */
+#define CERT_LIFE_S 315360000u   /* 10 y: device certificates end by a new manifest, not by age */
+
+const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id)
+{
+	size_t i;
+
+	if (!n->has_identity)
+		return NULL;
+	for (i = 0; i < n->id->prekeys; i++)
+		if (n->id->prekey[i]->id == id)
+			return n->id->prekey[i];
+	return NULL;
+}
+
+static void prekey_row(struct kith_node *n, const struct kith_own_prekey *k)
+{
+	uint8_t body[105];
+	struct kith_writer w;
+
+	kith_writer_init(&w, body, sizeof(body));
+	kith_write_bytes(&w, k->secret, 32);
+	kith_write_bytes(&w, k->kem_seed, 64);
+	kith_write_u64(&w, k->created_s);
+	kith_write_u8(&w, k->put ? 1 : 0);
+	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+	kith__row_secret(n, "spk", k->id, body, sizeof(body), k->expires_s);
+	kith_wipe(body, sizeof(body));
+}
+
+/* Public halves from the secrets just drawn or loaded. */
+void kith__prekey_complete(struct kith_own_prekey *k)
+{
+	uint8_t dk[KITH_KEM_DK];
+
+	kith_dh_public(k->spk, k->secret);
+	kith_kem_keygen(k->ek, dk, k->kem_seed);
+	kith_wipe(dk, sizeof(dk));
+}
+
+static void prekey_drop(struct kith_node *n, size_t i)
+{
+	struct kith_identity *id = n->id;
+	struct kith_op op = kith_op(KITH_OP_SECRET_DELETE);
+
+	kith_op_text(&op, "spk", 3);
+	kith_op_int(&op, id->prekey[i]->id);
+	kith__put(n, &op);
+	kith_arena_put(n->arena, id->prekey[i]);
+	memmove(&id->prekey[i], &id->prekey[i + 1], (id->prekeys - i - 1) * sizeof(id->prekey[0]));
+	id->prekeys--;
+}
+
+int kith__prekey_new(struct kith_node *n)
+{
+	struct kith_identity *id = n->id;
+	struct kith_own_prekey *k;
+
+	if (id->prekeys == KITH_PREKEYS_MAX)
+		prekey_drop(n, id->prekeys - 1);
+	k = kith_arena_get(n->arena, sizeof(*k));
+	if (k == NULL)
+		return KITH_E_NOMEM;
+	do {
+		k->id = kith_rng_u32(n->rng);
+	} while (k->id == 0 || kith__prekey(n, k->id) != NULL);
+	kith_rng_fill(n->rng, k->secret, 32);
+	kith_rng_fill(n->rng, k->kem_seed, 64);
+	k->created_s = kith__wall_s(n);
+	k->expires_s = k->created_s + PREKEY_KEEP_S;
+	kith__prekey_complete(k);
+	memmove(&id->prekey[1], &id->prekey[0], id->prekeys * sizeof(id->prekey[0]));
+	id->prekey[0] = k;
+	id->prekeys++;
+	prekey_row(n, k);
+	return KITH_OK;
+}
+
+static void presence_row(struct kith_node *n, const struct kith_own_presence *p)
+{
+	uint8_t body[40];
+
+	memcpy(body, p->p, 32);
+	kith_store_u64(body + 32, p->created_s);
+	kith__row_secret(n, "p", p->epoch, body, sizeof(body), p->ends_s);
+	kith_wipe(body, sizeof(body));
+}
+
+static void presence_new(struct kith_node *n)
+{
+	struct kith_identity *id = n->id;
+	uint64_t now_s = kith__wall_s(n);
+	uint32_t epoch = id->presences > 0 ? id->presence[0].epoch + 1 : 1;
+
+	if (id->presences > 0) {
+		id->presence[0].ends_s = now_s + PRESENCE_LIFE_S;
+		presence_row(n, &id->presence[0]);
+	}
+	if (id->presences == 3)
+		id->presences--;
+	memmove(&id->presence[1], &id->presence[0], id->presences * sizeof(id->presence[0]));
+	kith_rng_fill(n->rng, id->presence[0].p, 32);
+	id->presence[0].epoch = epoch;
+	id->presence[0].created_s = now_s;
+	id->presence[0].ends_s = 0;
+	id->presences++;
+	presence_row(n, &id->presence[0]);
+}
+
+struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label, bool shared)
+{
+	struct kith_identity *id = n->id;
+	struct kith_own_cap *cap;
+
+	if (id->caps == KITH_CAPS_MAX)
+		return NULL;
+	cap = &id->cap[id->caps++];
+	memset(cap, 0, sizeof(*cap));
+	cap->id = n->next_invitation++;
+	kith_rng_fill(n->rng, cap->cap, 16);
+	memcpy(cap->label, label, strlen(label) < KITH_NAME_MAX ? strlen(label) : KITH_NAME_MAX);
+	cap->created_ms = kith__wall_ms(n);
+	cap->shared = shared;
+	kith__row_invitation(n, cap);
+	return cap;
+}
+
+const struct kith_own_cap *kith__cap_shared(const struct kith_node *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->id->caps; i++)
+		if (n->id->cap[i].shared && !n->id->cap[i].revoked)
+			return &n->id->cap[i];
+	return NULL;
+}
+
+static void draw_keys(struct kith_node *n, struct kith_identity *id)
+{
+	kith_rng_fill(n->rng, id->ik_seed, 32);
+	kith_rng_fill(n->rng, id->dk_seed, 32);
+	kith_rng_fill(n->rng, id->xk_secret, 32);
+	kith_rng_fill(n->rng, id->lk_secret, 32);
+	kith_rng_fill(n->rng, id->handle_key, 32);
+	do {
+		id->device = kith_rng_u32(n->rng);
+	} while (id->device == 0);
+}
+
+/* Public keys, manifest and certificate from the secrets. `made_s` fixes the manifest's bytes. */
+void kith__identity_complete(struct kith_node *n, uint64_t made_s)
+{
+	struct kith_identity *id = n->id;
+	struct kith_manifest m;
+
+	kith_sign_public(id->ik, id->ik_seed);
+	kith_sign_public(id->dk, id->dk_seed);
+	kith_dh_public(id->xk, id->xk_secret);
+	kith_dh_public(id->lk, id->lk_secret);
+	memset(&m, 0, sizeof(m));
+	m.version = 1;
+	m.count = 1;
+	m.device[0].id = id->device;
+	memcpy(m.device[0].dk, id->dk, 32);
+	memcpy(m.device[0].xk, id->xk, 32);
+	m.device[0].added = made_s;
+	id->manifest_len = kith__manifest_make(id->manifest, &m, id->ik_seed, id->ik);
+	kith_blake2b(id->manifest_hash, id->manifest, id->manifest_len);
+	memset(&id->cert, 0, sizeof(id->cert));
+	id->cert.device = id->device;
+	memcpy(id->cert.dk, id->dk, 32);
+	memcpy(id->cert.xk, id->xk, 32);
+	id->cert.not_after = made_s + CERT_LIFE_S;
+	memcpy(id->cert.manifest, id->manifest_hash, 32);
+	kith__cert_sign(&id->cert, id->ik_seed, id->ik);
+	kith_rng_fill(n->rng, id->instance, sizeof(id->instance));
+}
+
+void kith__identity_apply(struct kith_node *n)
+{
+	struct kith_net_presence live[3];
+	size_t i;
+
+	if (!n->has_identity)
+		return;
+	kith_net_set_link(n->net, n->id->lk_secret, n->id->device);
+	for (i = 0; i < n->id->presences; i++) {
+		memcpy(live[i].p, n->id->presence[i].p, 32);
+		live[i].epoch = n->id->presence[i].epoch;
+	}
+	kith_net_set_presence(n->net, live, n->id->presences);
+	kith_wipe(live, sizeof(live));
+}
+
+int kith__identity_make(struct kith_node *n, const char *name)
+{
+	struct kith_identity *id = kith_arena_get(n->arena, sizeof(*id));
+	uint64_t now_s = kith__wall_s(n);
+
+	if (id == NULL)
+		return KITH_E_NOMEM;
+	n->id = id;
+	n->has_identity = true;
+	memcpy(id->name, name, strlen(name));
+	draw_keys(n, id);
+	kith__identity_complete(n, now_s);
+	kith__row_secret(n, "ik", 0, id->ik_seed, 32, 0);
+	kith__row_secret(n, "dk", 0, id->dk_seed, 32, 0);
+	kith__row_secret(n, "xk", 0, id->xk_secret, 32, 0);
+	kith__row_secret(n, "lk", 0, id->lk_secret, 32, 0);
+	kith__row_secret(n, "handle", 0, id->handle_key, 32, 0);
+	kith__row_meta_int(n, "device", id->device);
+	kith__row_meta_int(n, "made_s", (int64_t)now_s);
+	kith__row_setting(n, "name", id->name);
+	if (kith__prekey_new(n) != KITH_OK)
+		return KITH_E_NOMEM;
+	presence_new(n);
+	if (kith__cap_new(n, "", true) == NULL)
+		return KITH_E_FULL;
+	kith__identity_apply(n);
+	return KITH_OK;
+}
+
+void kith__identity_tick(struct kith_node *n)
+{
+	struct kith_identity *id = n->id;
+	uint64_t now_s = kith__wall_s(n);
+	bool changed = false;
+	size_t i;
+
+	if (!n->has_identity)
+		return;
+	for (i = id->prekeys; i > 1; i--)
+		if (id->prekey[i - 1]->expires_s <= now_s)
+			prekey_drop(n, i - 1);
+	if (now_s >= id->prekey[0]->created_s + PREKEY_LIFE_S)
+		changed |= kith__prekey_new(n) == KITH_OK;
+	while (id->presences > 1 && id->presence[id->presences - 1].ends_s <= now_s)
+		id->presences--;
+	if (now_s >= id->presence[0].created_s + PRESENCE_LIFE_S) {
+		presence_new(n);
+		kith__identity_apply(n);
+		kith__fetch_buckets_changed(n);
+		for (i = 0; i < n->contacts; i++)
+			kith__presence_tell(n, n->contact[i]);
+		changed = true;
+	}
+	if (changed)
+		kith__publish_soon(n);
+}
+
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
+{
+	const struct kith_own_cap *shared = kith__cap_shared(n);
+	uint8_t content[52];
+	struct kith_writer w;
+
+	if (c->state != KITH_CONTACT_ACCEPTED || c->ratchet == NULL)
+		return;
+	kith_writer_init(&w, content, sizeof(content));
+	kith_write_bytes(&w, n->id->presence[0].p, 32);
+	kith_write_u32(&w, n->id->presence[0].epoch);
+	if (shared != NULL)
+		kith_write_bytes(&w, shared->cap, 16);
+	else
+		kith_write_zeros(&w, 16);
+	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+	(void)kith__outbox_add(n, c, KITH_BODY_PRESENCE, 0, NULL, content, sizeof(content));
+	kith_wipe(content, sizeof(content));
+}
+
+void kith__presence_rotate(struct kith_node *n)
+{
+	struct kith_identity *id = n->id;
+	size_t i;
+
+	for (i = 0; i < id->caps; i++)
+		if (id->cap[i].shared) {
+			id->cap[i].revoked = true;
+			kith__row_invitation(n, &id->cap[i]);
+			id->cap[i] = id->cap[--id->caps];
+			break;
+		}
+	(void)kith__cap_new(n, "", true);
+	presence_new(n);
+	id->presences = 1; /* the old ones end at once; their buckets are listed for 35 days */
+	kith__identity_apply(n);
+	for (i = 0; i < n->contacts; i++)
+		kith__presence_tell(n, n->contact[i]);
+	kith__fetch_buckets_changed(n);
+	kith__publish_soon(n);
+}
+
+int kith_node_identity_create(struct kith_node *n, const char *name, uint32_t call, kith_time now)
+{
+	size_t len = strlen(name);
+	int status;
+
+	n->now = now;
+	if (n->has_identity)
+		return KITH_E_EXISTS;
+	if (len > KITH_NAME_MAX || !kith_text_valid(name, len))
+		return KITH_E_MALFORMED;
+	status = kith__identity_make(n, name);
+	if (status != KITH_OK)
+		return status;
+	kith__publish_soon(n);
+	kith__reply_done(n, call, 0, 0);
+	return KITH_OK;
+}
+
+int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call, kith_time now)
+{
+	size_t len = strlen(name);
+
+	n->now = now;
+	if (!n->has_identity)
+		return KITH_E_STATE;
+	if (len > KITH_NAME_MAX || !kith_text_valid(name, len))
+		return KITH_E_MALFORMED;
+	memset(n->id->name, 0, sizeof(n->id->name));
+	memcpy(n->id->name, name, len);
+	kith__row_setting(n, "name", n->id->name);
+	kith__reply_done(n, call, 0, 0);
+	return KITH_OK;
+}
+
+void kith__shortname(char out[static 9], const uint8_t ik[static 32])
+{
+	kith_base32_encode(out, ik, 5);
+}
+
+int kith_node_identity(const struct kith_node *n, struct kith_node_identity *out)
+{
+	if (!n->has_identity)
+		return KITH_E_STATE;
+	memset(out, 0, sizeof(*out));
+	memcpy(out->name, n->id->name, sizeof(out->name));
+	memcpy(out->ik, n->id->ik, 32);
+	kith__shortname(out->shortname, n->id->ik);
+	return KITH_OK;
+}
+
+const uint8_t *kith_node_handle_key(const struct kith_node *n)
+{
+	static const uint8_t none[32];
+
+	return n->has_identity ? n->id->handle_key : none;
+}
+
+void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id, uint8_t out[static 16])
+{
+	kith__handle_make(out, kith_node_handle_key(n), table, id);
+}
+
+bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16], uint64_t *id)
+{
+	return kith__handle_open(in, kith_node_handle_key(n), table, id);
+}
