@@ -242,18 +242,8 @@ static void set_boxes(struct kith_node *n, struct kith_contact *c, uint32_t vers
 {
 	struct kith_op op;
 	unsigned i;
-	size_t k;
 
-	/* Copies of un-acked frames name these rows: they end first; resealing makes new ones. */
-	for (k = 0; k < c->outs; k++) {
-		for (i = 0; i < c->out[k]->copies; i++) {
-			op = kith_op(KITH_OP_COPY_DELETE);
-			kith_op_int(&op, (int64_t)c->out[k]->id);
-			kith_op_int(&op, (int64_t)c->out[k]->copy[i].box);
-			kith__put(n, &op);
-		}
-		c->out[k]->copies = 0;
-	}
+	kith__outbox_uncopy(n, c);
 	for (i = 0; i < c->boxes; i++)
 		if (c->box[i].row != 0) {
 			op = kith_op(KITH_OP_PEERBOX_DELETE);
