@@ -43,8 +43,8 @@ int kith__file_read(struct kith_profile *p, const char *name, uint8_t *dst, size
 		return status;
 	status = p->disk.size(p->disk.ctx, file, &size);
 	if (status == KITH_OK)
-		status = p->disk.read(p->disk.ctx, file, 0, dst,
-				      size < cap ? (size_t)size : cap, &got);
+		status = p->disk.read(p->disk.ctx, file, 0, dst, size < cap ? (size_t)size : cap,
+				      &got);
 	p->disk.close(p->disk.ctx, file);
 	if (status == KITH_OK)
 		*len = size > SIZE_MAX ? SIZE_MAX : (size_t)size;

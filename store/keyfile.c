@@ -4,12 +4,10 @@
  * chooses and writes.
  *
  *	0	"KITHKEY1" | u16 format 1 | u16 wrappers | u64 write counter | profile id 16 | zero
- *	64	6 x 160: kind u8 | zero 3 | passes u32 | KiB u32 | zero 4 | salt 16 | commitment 32 |
- *		nonce 24 | sealed master 48 | zero 24
- *	1,024	seal(KDF(master, "db.body", ""), AD = bytes 0..1,023) of 4 x (id 16 | generation u64 |
- *		flags u64) | session epoch u32 | boot id 8 | zero, to 512
- *	1,576	zero 440
- *	2,016	BLAKE2b-256 of all before
+ *	64	6 x 160: kind u8 | zero 3 | passes u32 | KiB u32 | zero 4 | salt 16 | commitment 32
+ *| nonce 24 | sealed master 48 | zero 24 1,024	seal(KDF(master, "db.body", ""), AD = bytes
+ *0..1,023) of 4 x (id 16 | generation u64 | flags u64) | session epoch u32 | boot id 8 | zero, to
+ *512 1,576	zero 440 2,016	BLAKE2b-256 of all before
  *
  * The commitment is checked before the AEAD, so that no two passphrases open one file. A wrapper
  * of kind 4 holds the master key as it is: 32 bytes, then 16 zeros.
@@ -18,12 +16,12 @@
 
 #include "store/internal.h"
 
-#define FORMAT	   1u
-#define HEAD	   1024u
-#define BODY	   512u
-#define HASH_AT	   2016u
-#define PASSES_MAX 64u	     /* an attacker's file must not keep us busy for ever */
-#define KIB_MAX	   4194304u /* 4 GiB: more than Kith ever writes */
+#define FORMAT     1u
+#define HEAD       1024u
+#define BODY       512u
+#define HASH_AT    2016u
+#define PASSES_MAX 64u      /* an attacker's file must not keep us busy for ever */
+#define KIB_MAX    4194304u /* 4 GiB: more than Kith ever writes */
 
 struct wrapper {
 	uint8_t kind;

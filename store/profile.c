@@ -18,7 +18,7 @@
 
 #define DEFAULT_PASSES 3u
 #define DEFAULT_KIB    262144u /* 256 MiB: about 0.5 s */
-#define RESERVE	       (UINT64_C(16) << 20)
+#define RESERVE        (UINT64_C(16) << 20)
 #define NODE_KEY       88u /* u16 version 1 | zero 6 | current 32 | former 32 | zero 16 */
 
 static const char *const copies[] = {"profile.key", "profile.key.2"};
@@ -55,7 +55,7 @@ int kith__profile_path(const struct kith_profile *p, const char *name, char *out
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32])
 {
-	kith_kdf(key, p->master, sizeof(p->master), KITH_L_DB_PAGE, id, 16);
+	kith_kdf(key, p->master, KITH_KEY, KITH_L_DB_PAGE, id, 16);
 }
 
 int kith__profile_save(struct kith_profile *p)
@@ -72,6 +72,23 @@ int kith__profile_save(struct kith_profile *p)
 	return status;
 }
 
+uint8_t *kith__secret_get(struct kith_profile *p, size_t size)
+{
+	return p->arena != NULL ? kith_arena_get(p->arena, size)
+				: kith_alloc_zero(p->alloc, size, 1);
+}
+
+void kith__secret_put(struct kith_profile *p, uint8_t *secret, size_t size)
+{
+	if (secret == NULL)
+		return;
+	kith_wipe(secret, size);
+	if (p->arena != NULL)
+		kith_arena_put(p->arena, secret);
+	else
+		kith_alloc_free(p->alloc, secret);
+}
+
 void kith_profile_close(struct kith_profile *p)
 {
 	const struct kith_alloc *alloc;
@@ -79,6 +96,8 @@ void kith_profile_close(struct kith_profile *p)
 	if (p == NULL)
 		return;
 	alloc = p->alloc;
+	kith__secret_put(p, p->master, KITH_KEY);
+	kith_arena_free(p->arena);
 	if (p->lock >= 0)
 		(void)close(p->lock);
 	if (p->os && p->os_disk.dir >= 0)
@@ -115,9 +134,9 @@ static int take_lock(struct kith_profile *p)
 	if (flock(p->lock, LOCK_EX | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? KITH_E_LOCKED : KITH_E_IO;
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	/* a full disk must not keep the profile shut */
-	if (ftruncate(p->lock, 0) == 0 && pwrite(p->lock, text, (size_t)n, 0) != n)
-		(void)ftruncate(p->lock, 0);
+	/* who holds it is a help for people: a full disk must not keep the profile shut */
+	if (ftruncate(p->lock, 0) != 0 || pwrite(p->lock, text, (size_t)n, 0) != n)
+		return errno == ENOSPC ? KITH_OK : KITH_E_IO;
 	return KITH_OK;
 }
 
@@ -140,7 +159,9 @@ static int begin(const struct kith_profile_config *cfg, bool create, struct kith
 	p->fatal_ctx = cfg->fatal_ctx;
 	KITH_ASSERT(p->page == 1024 || p->page == 2048 || p->page == 4096);
 	p->dir = kith_alloc_copy(p->alloc, cfg->dir, strlen(cfg->dir));
-	if (p->dir == NULL) {
+	p->arena = p->os ? kith_arena_new() : NULL;
+	p->master = p->os && p->arena == NULL ? NULL : kith__secret_get(p, KITH_KEY);
+	if (p->dir == NULL || p->master == NULL) {
 		status = KITH_E_NOMEM;
 	} else if (p->os) {
 		p->disk = kith__os_disk(&p->os_disk);
@@ -173,13 +194,13 @@ static int has_copy(struct kith_profile *p, bool *any)
 	return KITH_OK;
 }
 
-static int fill_new(struct kith_profile *p, const struct kith_profile_config *cfg,
-		    const char *pass, size_t pass_len)
+static int fill_new(struct kith_profile *p, const struct kith_profile_config *cfg, const char *pass,
+		    size_t pass_len)
 {
 	struct kith__keyfile *kf = &p->keyfile;
 	int status;
 
-	kith_rng_fill(p->rng, p->master, sizeof(p->master));
+	kith_rng_fill(p->rng, p->master, KITH_KEY);
 	kith_rng_fill(p->rng, kf->profile, sizeof(kf->profile));
 	for (unsigned int i = 0; i < KITH__ENTRIES; i++)
 		kith_rng_fill(p->rng, kf->entry[i].id, sizeof(kf->entry[i].id));
@@ -279,8 +300,8 @@ static int choose(struct kith_profile *p, struct copy c[static 2], const char *p
 	    c[0].keyfile.counter == c[1].keyfile.counter &&
 	    memcmp(c[0].bytes, c[1].bytes, sizeof(c[0].bytes)) != 0)
 		return KITH_E_MALFORMED;
-	first = c[0].status != KITH_OK || (c[1].status == KITH_OK &&
-					   c[1].keyfile.counter > c[0].keyfile.counter);
+	first = c[0].status != KITH_OK ||
+		(c[1].status == KITH_OK && c[1].keyfile.counter > c[0].keyfile.counter);
 	status = unlock(p, &c[first], pass, pass_len);
 	if (status == KITH_E_MALFORMED && c[first ^ 1u].status == KITH_OK) {
 		first ^= 1u;
@@ -367,8 +388,8 @@ int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, s
 	int status;
 
 	*len = 0;
-	status = kith__file_open(p, "seeds", p->keyfile.entry[KITH__ENTRY_SEEDS].id, data, cap,
-				 len);
+	status =
+		kith__file_open(p, "seeds", p->keyfile.entry[KITH__ENTRY_SEEDS].id, data, cap, len);
 	if (status == KITH_E_NOTFOUND || status == KITH_E_AUTH || status == KITH_E_FULL) {
 		*len = 0;
 		return KITH_OK;

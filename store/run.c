@@ -49,11 +49,11 @@ static int bind(sqlite3_stmt *stmt, int at, const struct kith_value *v)
 	case KITH_VALUE_NULL: return sqlite3_bind_null(stmt, at);
 	case KITH_VALUE_INT: return sqlite3_bind_int64(stmt, at, v->i);
 	case KITH_VALUE_BLOB:
-		return v->len == 0 ? sqlite3_bind_zeroblob(stmt, at, 0) :
-				     sqlite3_bind_blob64(stmt, at, v->p, v->len, SQLITE_STATIC);
+		return v->len == 0 ? sqlite3_bind_zeroblob(stmt, at, 0)
+				   : sqlite3_bind_blob64(stmt, at, v->p, v->len, SQLITE_STATIC);
 	case KITH_VALUE_TEXT:
-		return sqlite3_bind_text64(stmt, at, v->len == 0 ? "" : v->p, v->len,
-					   SQLITE_STATIC, SQLITE_UTF8);
+		return sqlite3_bind_text64(stmt, at, v->len == 0 ? "" : v->p, v->len, SQLITE_STATIC,
+					   SQLITE_UTF8);
 	}
 	return SQLITE_MISUSE;
 }
@@ -217,8 +217,9 @@ static void answer(struct kith_store *s, struct kith__batch *b)
 		if (item->token == 0)
 			continue;
 		a = &b->answers[b->answer_count++];
-		*a = (struct kith__answer){
-			.token = item->token, .already = item->already, .start = b->rows.len};
+		*a = (struct kith__answer){.token = item->token,
+					   .already = item->already,
+					   .start = b->rows.len};
 		if (kith__op_how((enum kith_op_kind)item->kind) != 'R')
 			continue;
 		item_args(b, item, &args);
@@ -235,8 +236,8 @@ void kith__checkpoint(struct kith_store *s, bool empty)
 	if (s->broken)
 		return;
 	rc = sqlite3_wal_checkpoint_v2(s->db, NULL,
-				       empty ? SQLITE_CHECKPOINT_TRUNCATE :
-					       SQLITE_CHECKPOINT_PASSIVE,
+				       empty ? SQLITE_CHECKPOINT_TRUNCATE
+					     : SQLITE_CHECKPOINT_PASSIVE,
 				       &left, NULL);
 	status = kith__sqlite_status(s, rc, "checkpoint");
 	if (status == KITH_OK)

@@ -19,98 +19,103 @@ struct part {
 static const struct part account_parts[] = {
 	{1, "CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE secret(name TEXT NOT NULL, slot INTEGER NOT NULL, body BLOB NOT NULL,"
-	 " expires_s INTEGER, PRIMARY KEY(name,slot)) STRICT, WITHOUT ROWID"},
+	    " expires_s INTEGER, PRIMARY KEY(name,slot)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE setting(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID"},
-	{1, "CREATE TABLE invitation(id INTEGER PRIMARY KEY,"
+	{1,
+	 "CREATE TABLE invitation(id INTEGER PRIMARY KEY,"
 	 " cap BLOB NOT NULL UNIQUE CHECK(length(cap)=16), label TEXT, created_ms INTEGER NOT NULL,"
 	 " uses INTEGER, revoked INTEGER) STRICT"},
 	{1, "CREATE TABLE request(id INTEGER PRIMARY KEY, dir INTEGER NOT NULL, ik BLOB NOT NULL,"
-	 " body BLOB, name TEXT, greeting TEXT, bits INTEGER, state INTEGER NOT NULL,"
-	 " at_ms INTEGER, UNIQUE(dir,ik)) STRICT"},
+	    " body BLOB, name TEXT, greeting TEXT, bits INTEGER, state INTEGER NOT NULL,"
+	    " at_ms INTEGER, UNIQUE(dir,ik)) STRICT"},
 	{1, "CREATE TABLE reqroot(ik BLOB NOT NULL, created_s INTEGER NOT NULL, root BLOB NOT NULL,"
-	 " PRIMARY KEY(ik,created_s)) STRICT, WITHOUT ROWID"},
-	{1, "CREATE TABLE contact(id INTEGER PRIMARY KEY, ik BLOB NOT NULL UNIQUE"
+	    " PRIMARY KEY(ik,created_s)) STRICT, WITHOUT ROWID"},
+	{1,
+	 "CREATE TABLE contact(id INTEGER PRIMARY KEY, ik BLOB NOT NULL UNIQUE"
 	 " CHECK(length(ik)=32), state INTEGER NOT NULL, name TEXT, alias TEXT, verified INTEGER,"
 	 " presence BLOB, ms BLOB, presence_epoch INTEGER, manifest_version INTEGER, manifest BLOB,"
 	 " list_version INTEGER, cap BLOB, added_ms INTEGER) STRICT"},
 	{1, "CREATE TABLE device(id INTEGER PRIMARY KEY,"
-	 " contact INTEGER NOT NULL REFERENCES contact ON DELETE CASCADE,"
-	 " dev BLOB NOT NULL CHECK(length(dev)=4), dk BLOB, xk BLOB, lk BLOB, epoch INTEGER,"
-	 " last_in BLOB, last_out BLOB, paths BLOB, links BLOB, removed INTEGER,"
-	 " UNIQUE(contact,dev)) STRICT"},
+	    " contact INTEGER NOT NULL REFERENCES contact ON DELETE CASCADE,"
+	    " dev BLOB NOT NULL CHECK(length(dev)=4), dk BLOB, xk BLOB, lk BLOB, epoch INTEGER,"
+	    " last_in BLOB, last_out BLOB, paths BLOB, links BLOB, removed INTEGER,"
+	    " UNIQUE(contact,dev)) STRICT"},
 	{1, "CREATE TABLE ratchet(device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,"
-	 " epoch INTEGER, may_send INTEGER, body BLOB NOT NULL) STRICT"},
+	    " epoch INTEGER, may_send INTEGER, body BLOB NOT NULL) STRICT"},
 	{1, "CREATE TABLE skipped(device INTEGER NOT NULL, hk BLOB NOT NULL, n INTEGER NOT NULL,"
-	 " key BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(device,hk,n))"
-	 " STRICT, WITHOUT ROWID"},
+	    " key BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY(device,hk,n))"
+	    " STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE taglist(device INTEGER NOT NULL, dir INTEGER NOT NULL,"
-	 " version INTEGER NOT NULL, low INTEGER, next INTEGER, used BLOB, until_s INTEGER,"
-	 " PRIMARY KEY(device,dir,version)) STRICT, WITHOUT ROWID"},
+	    " version INTEGER NOT NULL, low INTEGER, next INTEGER, used BLOB, until_s INTEGER,"
+	    " PRIMARY KEY(device,dir,version)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE tagchain(device INTEGER NOT NULL, dir INTEGER NOT NULL,"
-	 " version INTEGER NOT NULL, box BLOB NOT NULL, t BLOB NOT NULL,"
-	 " PRIMARY KEY(device,dir,version,box)) STRICT, WITHOUT ROWID"},
+	    " version INTEGER NOT NULL, box BLOB NOT NULL, t BLOB NOT NULL,"
+	    " PRIMARY KEY(device,dir,version,box)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE todelete(ml BLOB NOT NULL, d BLOB NOT NULL, due_ms INTEGER NOT NULL,"
-	 " expires_s INTEGER NOT NULL, PRIMARY KEY(ml,d)) STRICT, WITHOUT ROWID"},
+	    " expires_s INTEGER NOT NULL, PRIMARY KEY(ml,d)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE seen(h BLOB PRIMARY KEY CHECK(length(h)=16), expires_s INTEGER NOT NULL)"
-	 " STRICT, WITHOUT ROWID"},
+	    " STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE conversation(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
-	 " contact INTEGER UNIQUE REFERENCES contact, grp BLOB UNIQUE, title TEXT, draft TEXT,"
-	 " hlc INTEGER, read_id INTEGER, peer_read_id INTEGER, unread INTEGER, keep_s INTEGER,"
-	 " muted INTEGER, pinned INTEGER, archived INTEGER) STRICT"},
+	    " contact INTEGER UNIQUE REFERENCES contact, grp BLOB UNIQUE, title TEXT, draft TEXT,"
+	    " hlc INTEGER, read_id INTEGER, peer_read_id INTEGER, unread INTEGER, keep_s INTEGER,"
+	    " muted INTEGER, pinned INTEGER, archived INTEGER) STRICT"},
 	{1, "CREATE TABLE message(id INTEGER PRIMARY KEY, conv INTEGER NOT NULL"
-	 " REFERENCES conversation, author INTEGER NOT NULL,"
-	 " mid BLOB NOT NULL CHECK(length(mid)=16), epoch INTEGER, seq INTEGER, hlc INTEGER,"
-	 " arrived_ms INTEGER, kind INTEGER NOT NULL, reply BLOB, body TEXT, more BLOB,"
-	 " expires_s INTEGER, UNIQUE(mid,author,conv)) STRICT"},
+	    " REFERENCES conversation, author INTEGER NOT NULL,"
+	    " mid BLOB NOT NULL CHECK(length(mid)=16), epoch INTEGER, seq INTEGER, hlc INTEGER,"
+	    " arrived_ms INTEGER, kind INTEGER NOT NULL, reply BLOB, body TEXT, more BLOB,"
+	    " expires_s INTEGER, UNIQUE(mid,author,conv)) STRICT"},
 	{1, "CREATE INDEX message_conv ON message(conv,id)"},
 	{1, "CREATE INDEX message_expires ON message(expires_s) WHERE expires_s IS NOT NULL"},
 	{1, "CREATE TABLE part(conv INTEGER NOT NULL, author INTEGER NOT NULL, mid BLOB NOT NULL,"
-	 " idx INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL, expires_s INTEGER,"
-	 " PRIMARY KEY(conv,author,mid,idx)) STRICT, WITHOUT ROWID"},
-	{1, "CREATE TABLE peerbox(id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, version INTEGER,"
+	    " idx INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL, expires_s INTEGER,"
+	    " PRIMARY KEY(conv,author,mid,idx)) STRICT, WITHOUT ROWID"},
+	{1,
+	 "CREATE TABLE peerbox(id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, version INTEGER,"
 	 " rank INTEGER, ml BLOB NOT NULL, mk BLOB, addr BLOB, p INTEGER, fails INTEGER,"
 	 " next_ms INTEGER, UNIQUE(contact,ml)) STRICT"},
-	{1, "CREATE TABLE outbox(id INTEGER PRIMARY KEY,"
+	{1,
+	 "CREATE TABLE outbox(id INTEGER PRIMARY KEY,"
 	 " message INTEGER REFERENCES message ON DELETE CASCADE,"
 	 " device INTEGER NOT NULL REFERENCES device, seq INTEGER, kind INTEGER NOT NULL,"
 	 " epoch INTEGER, frame BLOB, tries INTEGER, next_ms INTEGER, created_ms INTEGER) STRICT"},
 	{1, "CREATE INDEX outbox_due ON outbox(next_ms)"},
 	{1, "CREATE INDEX outbox_seq ON outbox(device,epoch,seq)"},
 	{1, "CREATE TABLE copy(outbox INTEGER NOT NULL REFERENCES outbox ON DELETE CASCADE,"
-	 " box INTEGER NOT NULL REFERENCES peerbox, version INTEGER, idx INTEGER, nonce BLOB,"
-	 " pos INTEGER, state INTEGER, received_s INTEGER, expires_s INTEGER, sig BLOB,"
-	 " tries INTEGER, next_ms INTEGER, PRIMARY KEY(outbox,box)) STRICT, WITHOUT ROWID"},
+	    " box INTEGER NOT NULL REFERENCES peerbox, version INTEGER, idx INTEGER, nonce BLOB,"
+	    " pos INTEGER, state INTEGER, received_s INTEGER, expires_s INTEGER, sig BLOB,"
+	    " tries INTEGER, next_ms INTEGER, PRIMARY KEY(outbox,box)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE mybox(ml BLOB PRIMARY KEY, mk BLOB, addr BLOB, source INTEGER,"
-	 " since_ms INTEGER, rank INTEGER, version INTEGER, state INTEGER, score INTEGER,"
-	 " drain_until_s INTEGER) STRICT, WITHOUT ROWID"},
+	    " since_ms INTEGER, rank INTEGER, version INTEGER, state INTEGER, score INTEGER,"
+	    " drain_until_s INTEGER) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE cursor(ml BLOB NOT NULL, secret INTEGER NOT NULL, day INTEGER,"
-	 " pos INTEGER, PRIMARY KEY(ml,secret)) STRICT, WITHOUT ROWID"},
+	    " pos INTEGER, PRIMARY KEY(ml,secret)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL,"
-	 " type INTEGER NOT NULL, conv INTEGER, first INTEGER, last INTEGER) STRICT"},
-	{1, "CREATE TABLE file(id INTEGER PRIMARY KEY, root BLOB, key BLOB, size INTEGER, name TEXT,"
+	    " type INTEGER NOT NULL, conv INTEGER, first INTEGER, last INTEGER) STRICT"},
+	{1,
+	 "CREATE TABLE file(id INTEGER PRIMARY KEY, root BLOB, key BLOB, size INTEGER, name TEXT,"
 	 " disk BLOB UNIQUE, have BLOB, state INTEGER, UNIQUE(root,key)) STRICT"},
 	{1, "CREATE TABLE attachment(message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
-	 " file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(message,file))"
-	 " STRICT, WITHOUT ROWID"},
+	    " file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(message,file))"
+	    " STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE token(id INTEGER PRIMARY KEY, hash BLOB UNIQUE, label TEXT, rights TEXT,"
-	 " expires_s INTEGER, last_ms INTEGER) STRICT"},
+	    " expires_s INTEGER, last_ms INTEGER) STRICT"},
 	{0, NULL},
 };
 
 static const struct part mailbox_parts[] = {
 	{1, "CREATE TABLE item(id INTEGER PRIMARY KEY, tag BLOB NOT NULL UNIQUE"
-	 " CHECK(length(tag)=16), day INTEGER NOT NULL, p INTEGER NOT NULL,"
-	 " bucket INTEGER NOT NULL, pos INTEGER NOT NULL, class INTEGER, kind INTEGER,"
-	 " received_s INTEGER, expires_s INTEGER NOT NULL, blob BLOB) STRICT"},
+	    " CHECK(length(tag)=16), day INTEGER NOT NULL, p INTEGER NOT NULL,"
+	    " bucket INTEGER NOT NULL, pos INTEGER NOT NULL, class INTEGER, kind INTEGER,"
+	    " received_s INTEGER, expires_s INTEGER NOT NULL, blob BLOB) STRICT"},
 	{1, "CREATE INDEX item_list ON item(day,p,bucket,pos)"},
 	{1, "CREATE INDEX item_expires ON item(expires_s)"},
 	{1, "CREATE TABLE invite(id BLOB PRIMARY KEY, used_s INTEGER) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE member(id BLOB PRIMARY KEY, key BLOB UNIQUE, invite BLOB, last_s INTEGER)"
-	 " STRICT, WITHOUT ROWID"},
+	    " STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE meter(day INTEGER NOT NULL, what INTEGER NOT NULL, n INTEGER NOT NULL,"
-	 " PRIMARY KEY(day,what)) STRICT, WITHOUT ROWID"},
+	    " PRIMARY KEY(day,what)) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE record(key BLOB PRIMARY KEY, seq INTEGER NOT NULL, from_s INTEGER,"
-	 " until_s INTEGER, del BLOB, body BLOB NOT NULL) STRICT, WITHOUT ROWID"},
+	    " until_s INTEGER, del BLOB, body BLOB NOT NULL) STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE box(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID"},
 	{0, NULL},
 };
@@ -140,8 +145,8 @@ int kith__exec(struct kith_store *s, const char *sql)
 static int authorize(void *ctx, int action, const char *a, const char *b, const char *database,
 		     const char *inner)
 {
-	static const char *const refused[] = {"page_size", "journal_mode", "locking_mode",
-					      "synchronous", "cache_spill", "temp_store"};
+	static const char *const refused[] = {"page_size",   "journal_mode", "locking_mode",
+					      "synchronous", "cache_spill",  "temp_store"};
 
 	(void)ctx;
 	(void)database;
@@ -160,9 +165,9 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
 static void set_limits(sqlite3 *db)
 {
 	static const int limits[][2] = {
-		{SQLITE_LIMIT_LENGTH, 16 << 20},     {SQLITE_LIMIT_SQL_LENGTH, 65536},
-		{SQLITE_LIMIT_ATTACHED, 1},	     {SQLITE_LIMIT_COMPOUND_SELECT, 8},
-		{SQLITE_LIMIT_EXPR_DEPTH, 32},	     {SQLITE_LIMIT_VARIABLE_NUMBER, 64},
+		{SQLITE_LIMIT_LENGTH, 16 << 20}, {SQLITE_LIMIT_SQL_LENGTH, 65536},
+		{SQLITE_LIMIT_ATTACHED, 1},      {SQLITE_LIMIT_COMPOUND_SELECT, 8},
+		{SQLITE_LIMIT_EXPR_DEPTH, 32},   {SQLITE_LIMIT_VARIABLE_NUMBER, 64},
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
@@ -172,10 +177,8 @@ static void set_limits(sqlite3 *db)
 static int set_switches(struct kith_store *s)
 {
 	static const int switches[][2] = {
-		{SQLITE_DBCONFIG_DEFENSIVE, 1},
-		{SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
-		{SQLITE_DBCONFIG_ENABLE_TRIGGER, 1},
-		{SQLITE_DBCONFIG_DQS_DML, 0},
+		{SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+		{SQLITE_DBCONFIG_ENABLE_TRIGGER, 1}, {SQLITE_DBCONFIG_DQS_DML, 0},
 		{SQLITE_DBCONFIG_DQS_DDL, 0},
 	};
 	int rc = SQLITE_OK;
@@ -256,8 +259,8 @@ static int one_integer(struct kith_store *s, const char *sql, const char *key, i
 int kith__meta_get(struct kith_store *s, const char *key, int64_t *value)
 {
 	return one_integer(s,
-			   s->which == KITH_DB_ACCOUNT ? "SELECT v FROM meta WHERE k=?1" :
-							 "SELECT v FROM box WHERE k=?1",
+			   s->which == KITH_DB_ACCOUNT ? "SELECT v FROM meta WHERE k=?1"
+						       : "SELECT v FROM box WHERE k=?1",
 			   key, value);
 }
 

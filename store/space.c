@@ -12,10 +12,10 @@
 
 #include "store/internal.h"
 
-#define LOW_BYTES	(UINT64_C(64) << 20)  /* below: as if full */
-#define PLENTY_BYTES	(UINT64_C(512) << 20) /* from here on: all well */
-#define RESERVE_NAME	"reserve"
-#define RESERVE_PIECE	4096u
+#define LOW_BYTES     (UINT64_C(64) << 20)  /* below: as if full */
+#define PLENTY_BYTES  (UINT64_C(512) << 20) /* from here on: all well */
+#define RESERVE_NAME  "reserve"
+#define RESERVE_PIECE 4096u
 
 /* On the operating system: reserved blocks, not written. */
 static int make_real(struct kith_profile *p)

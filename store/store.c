@@ -18,12 +18,15 @@
 
 static const char *const names[] = {"account.db", "mailbox.db"};
 
-static void free_store(struct kith_store *s)
+/* `keep`: the files stay as they are: no checkpoint, the WAL is not removed. */
+static void free_store(struct kith_store *s, bool keep)
 {
 	const struct kith_alloc *alloc = s->profile->alloc;
 
 	for (size_t i = 0; i < KITH_OP_COUNT; i++)
 		(void)sqlite3_finalize(s->statement[i]);
+	if (s->db != NULL && keep)
+		(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	if (s->db != NULL)
 		(void)sqlite3_close(s->db);
 	kith__batch_wipe(&s->batch[0]);
@@ -31,6 +34,7 @@ static void free_store(struct kith_store *s)
 	kith__bytes_free(&s->now_rows);
 	if (s->seal.plain != NULL)
 		kith_wipe(s->seal.plain, s->profile->page);
+	kith__secret_put(s->profile, s->seal.key, 2 * KITH_KEY);
 	kith_alloc_free(alloc, s->seal.cipher);
 	kith_alloc_free(alloc, s->seal.plain);
 	kith_wipe(s, sizeof(*s));
@@ -69,8 +73,12 @@ static int set_seal(struct kith_store *s)
 	seal->wal_path = s->wal_path;
 	seal->page = p->page;
 	memcpy(seal->id, id, sizeof(seal->id));
+	seal->key = kith__secret_get(p, 2 * KITH_KEY);
+	if (seal->key == NULL)
+		return KITH_E_NOMEM;
+	seal->wal_key = seal->key + KITH_KEY;
 	kith__profile_page_key(p, id, seal->key);
-	kith_kdf(seal->wal_key, p->master, sizeof(p->master), KITH_L_DB_WAL, id, 16);
+	kith_kdf(seal->wal_key, p->master, KITH_KEY, KITH_L_DB_WAL, id, 16);
 	kith_noncer_init(&seal->noncer, p->rng);
 	seal->fatal = p->fatal;
 	seal->fatal_ctx = p->fatal_ctx;
@@ -204,7 +212,7 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	struct kith_store *s;
 	int status;
 
-	status = kith__vfs_start();
+	status = kith__vfs_start(p->os ? NULL : p->rng);
 	if (status != KITH_OK)
 		return status;
 	if (p->os)
@@ -218,7 +226,8 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	s->open_number = 1;
 	s->wal_frames_max = KITH__WAL_FRAMES;
 	s->retry_at = KITH_NEVER;
-	s->empty_at = KITH_NEVER;
+	s->idle_at = KITH_NEVER;
+	s->erase_at = KITH_NEVER;
 	s->job.run = kith_store_run;
 	s->job.lane = db == KITH_DB_ACCOUNT ? KITH_LANE_ACCOUNT : KITH_LANE_MAILBOX;
 	s->now_rows.alloc = p->alloc;
@@ -230,7 +239,7 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	if (status == KITH_OK)
 		status = open_checked(s);
 	if (status != KITH_OK) {
-		free_store(s);
+		free_store(s, true);
 		return status;
 	}
 	*out = s;
@@ -244,7 +253,7 @@ void kith_store_close(struct kith_store *s)
 	KITH_ASSERT(!s->flying);
 	if (!s->broken && kith__meta_set(s, "clean", 1) == KITH_OK)
 		kith__checkpoint(s, true);
-	free_store(s);
+	free_store(s, s->broken);
 }
 
 bool kith_store_restored(const struct kith_store *s)
@@ -326,11 +335,16 @@ enum kith_store_state kith_store_state(const struct kith_store *s)
 	return s->state;
 }
 
+static kith_time earlier(kith_time a, kith_time b)
+{
+	return a < b ? a : b;
+}
+
 kith_time kith_store_deadline(const struct kith_store *s)
 {
 	if (s->flying || s->due)
 		return KITH_NEVER;
-	return s->retry_at < s->empty_at ? s->retry_at : s->empty_at;
+	return earlier(s->retry_at, earlier(s->idle_at, s->erase_at));
 }
 
 void kith_store_tick(struct kith_store *s, kith_time now)
@@ -341,8 +355,9 @@ void kith_store_tick(struct kith_store *s, kith_time now)
 		s->retry_at = KITH_NEVER;
 		s->due = true;
 	}
-	if (now >= s->empty_at) {
-		s->empty_at = KITH_NEVER;
+	if (now >= earlier(s->idle_at, s->erase_at)) {
+		s->idle_at = KITH_NEVER;
+		s->erase_at = KITH_NEVER;
 		s->empty_wanted = true;
 		s->due = true;
 	}
@@ -366,15 +381,16 @@ bool kith_store_job(struct kith_store *s, struct kith_job **job)
 	return true;
 }
 
-/* The timers after a run: a full disk is looked at again, an idle WAL is emptied. */
+/* The timers after a run: a full disk is looked at again; the WAL is emptied when idle, and soon
+ * after content was deleted, so that no old page of it stays there. */
 static void set_timers(struct kith_store *s, kith_time now, bool wrote)
 {
 	s->retry_at = s->kept || s->low ? now + KITH__RETRY_US : KITH_NEVER;
-	if (s->empty_wanted && !s->broken)
-		s->empty_at = KITH_NEVER;
-	else if (wrote && (!s->erased || s->empty_at == KITH_NEVER))
-		s->empty_at = now + (s->erased ? KITH__ERASE_US : KITH__IDLE_US);
 	s->empty_wanted = false;
+	if (wrote)
+		s->idle_at = now + KITH__IDLE_US;
+	if (s->erased && s->erase_at == KITH_NEVER)
+		s->erase_at = now + KITH__ERASE_US;
 }
 
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)

@@ -25,15 +25,16 @@ struct kith_profile_config {
 	const struct kith_disk *disk;   /* NULL = the operating system; then no lock file */
 	struct kith_rng *rng; /* keys and page nonces, also on the workers; outlives the profile */
 	uint32_t argon_passes, argon_kib; /* 0 = 3 passes, 256 MiB */
-	uint32_t page_bytes;            /* 0 = 4,096; 1,024 in large simulations */
-	/* A sync failed: what was written may be lost. NULL = one line on stderr, exit status 74. One
-	 * that returns leaves the database read-only. */
+	uint32_t page_bytes;              /* 0 = 4,096; 1,024 in large simulations */
+	/* A sync failed: what was written may be lost. NULL = one line on stderr, exit status 74.
+	 * One that returns leaves the database read-only. */
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
 };
 
 /* Makes the directory (0700), key file copies and lock. `pass` NULL = unprotected (kind 4).
- * KITH_E_EXISTS (a profile is there), KITH_E_LOCKED (another process), KITH_E_IO, KITH_E_NOSPACE. */
+ * KITH_E_EXISTS (a profile is there), KITH_E_LOCKED (another process), KITH_E_IO, KITH_E_NOSPACE.
+ */
 int kith_profile_create(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
 			struct kith_profile **out) KITH_MUST_USE;
 /* Takes the lock, reads and mends the key file, unwraps. KITH_E_NOTFOUND (no profile here),
@@ -43,13 +44,14 @@ int kith_profile_open(const struct kith_profile_config *cfg, const char *pass, s
 		      struct kith_profile **out) KITH_MUST_USE;
 /* One sentence about the last failure of create or open in `dir`, for people. Never NULL. */
 const char *kith_profile_sentence(int status);
-void kith_profile_close(struct kith_profile *p); /* after its stores; NULL is legal */
+void kith_profile_close(struct kith_profile *p);           /* after its stores; NULL is legal */
 bool kith_profile_protected(const struct kith_profile *p); /* a passphrase is set */
 /* The node key (X25519 secret), drawn and written (node.key) at first use. */
 int kith_profile_node_key(struct kith_profile *p, uint8_t secret[static 32]) KITH_MUST_USE;
 /* The sealed seeds file: whole content. load: *len = 0 when there is none or it is damaged. */
 int kith_profile_seeds_save(struct kith_profile *p, const uint8_t *data, size_t len) KITH_MUST_USE;
-int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, size_t *len) KITH_MUST_USE;
+int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, size_t *len)
+	KITH_MUST_USE;
 
 /* ---- operations ---- */
 enum kith_op_kind {
@@ -67,6 +69,7 @@ struct kith_value {
 	size_t len;
 };
 #define KITH_OP_VALUES 16u
+/* One operation; made by the builders below. */
 struct kith_op {
 	enum kith_op_kind kind;
 	bool if_new;    /* run only when the last `I` operation before it inserted its row */
@@ -89,8 +92,9 @@ struct kith_rows {
 	struct kith_value v[KITH_OP_VALUES];
 };
 bool kith_rows_next(struct kith_rows *r);
-int64_t kith_rows_int(const struct kith_rows *r, unsigned col);  /* 0 for NULL */
-const uint8_t *kith_rows_blob(const struct kith_rows *r, unsigned col, size_t *len); /* also TEXT; NULL for NULL */
+int64_t kith_rows_int(const struct kith_rows *r, unsigned col); /* 0 for NULL */
+const uint8_t *kith_rows_blob(const struct kith_rows *r, unsigned col,
+			      size_t *len); /* also TEXT; NULL for NULL */
 bool kith_rows_is_null(const struct kith_rows *r, unsigned col);
 
 /* ---- one database ---- */
@@ -102,11 +106,13 @@ struct kith_store;
 int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out) KITH_MUST_USE;
 /* Marks a clean stop and closes. No batch may be in flight; an open batch is lost. */
 void kith_store_close(struct kith_store *s);
-/* Runs one read at once, on the caller's thread; before the loop starts and in tests only. Rows live
- * until the next call. */
-int kith_store_read_now(struct kith_store *s, const struct kith_op *op, struct kith_rows *rows) KITH_MUST_USE;
-/* True when the opened database is older than its key file says (store.md 7). Stays so over restarts
- * until the node sets the meta (or box) key "restored" to 0, best with what it restores by. */
+/* Runs one read at once, on the caller's thread; before the loop starts and in tests only. Rows
+ * live until the next call. */
+int kith_store_read_now(struct kith_store *s, const struct kith_op *op, struct kith_rows *rows)
+	KITH_MUST_USE;
+/* True when the opened database is older than its key file says (store.md 7). Stays so over
+ * restarts until the node sets the meta (or box) key "restored" to 0, best with what it restores
+ * by. */
 bool kith_store_restored(const struct kith_store *s);
 
 /* Appends to the open batch and sets *batch to its number (from 1). Touches no file.
@@ -128,20 +134,25 @@ void kith_store_run(struct kith_job *job);
  * 5 s of `now`). KITH_E_IO: read-only from now on. Fatal sync errors end the process in run. */
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now) KITH_MUST_USE;
 /* When kith_store_tick should be called without other cause (KITH_NEVER usually); after it
- * kith_store_job may be true: a kept batch is tried again, free space looked at, the WAL emptied. */
+ * kith_store_job may be true: a kept batch is tried again, free space looked at, the WAL emptied.
+ */
 kith_time kith_store_deadline(const struct kith_store *s);
+/* Lets what `deadline` names happen; any other call does nothing. */
 void kith_store_tick(struct kith_store *s, kith_time now);
 
 struct kith_store_result {
 	uint32_t token;
-	bool already; /* an `I` operation found its row there, or `if_new` held it back */
-	int status;   /* not KITH_OK: the read failed and has no rows */
+	bool already;          /* an `I` operation found its row there, or `if_new` held it back */
+	int status;            /* not KITH_OK: the read failed and has no rows */
 	struct kith_rows rows; /* of a read */
 };
 /* Results of the last done batch, in order; false: no more. */
 bool kith_store_result(struct kith_store *s, struct kith_store_result *out);
 
+/* NOSPACE: writes are refused but for deletions and `force`. READONLY: reads only, until a restart.
+ */
 enum kith_store_state { KITH_STORE_OK, KITH_STORE_NOSPACE, KITH_STORE_READONLY };
+/* As of the last kith_store_done. */
 enum kith_store_state kith_store_state(const struct kith_store *s);
 /* What went wrong last, for people: database, operation, SQLite's words. Never NULL. */
 const char *kith_store_sentence(const struct kith_store *s);

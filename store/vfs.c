@@ -32,9 +32,10 @@ void *kith__vfs_context(const char *name, const char **rest)
 	return (void *)(uintptr_t)kith_load_u64(bytes);
 }
 
-int kith__vfs_start(void)
+int kith__vfs_start(struct kith_rng *rng)
 {
 	static sqlite3_vfs disk, seal;
+	static bool seeded;
 	sqlite3_mutex *mutex;
 	sqlite3_vfs *lower;
 	int rc = SQLITE_OK;
@@ -52,6 +53,12 @@ int kith__vfs_start(void)
 		rc = sqlite3_vfs_register(&disk, 0);
 		if (rc == SQLITE_OK)
 			rc = sqlite3_vfs_register(&seal, 0);
+	}
+	if (rng != NULL && !seeded) {
+		seeded = true;
+		/* never 0, which would mean the default */
+		(void)sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED,
+					   (int)(kith_rng_u32(rng) >> 2 | 1u), (sqlite3 *)NULL);
 	}
 	sqlite3_mutex_leave(mutex);
 	return rc == SQLITE_OK ? KITH_OK : KITH_E_IO;

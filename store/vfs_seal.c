@@ -92,8 +92,8 @@ static bool wal_has_frame(struct kith__seal *s)
 	if (f->pMethods != NULL)
 		(void)f->pMethods->xClose(f);
 	kith_alloc_free(NULL, f);
-	return rc == SQLITE_OK && size >= (sqlite3_int64)(KITH__WAL_HEADER + KITH__FRAME_HEAD +
-							  s->page);
+	return rc == SQLITE_OK &&
+	       size >= (sqlite3_int64)(KITH__WAL_HEADER + KITH__FRAME_HEAD + s->page);
 }
 
 /* Reads page N sealed into s->cipher. SQLITE_IOERR_SHORT_READ: it lies behind the end. */
@@ -272,9 +272,8 @@ static int seal_control(sqlite3_file *base, int op, void *arg)
 {
 	struct kith__file *f = self(base);
 
-	return op == SQLITE_FCNTL_HAS_MOVED ?
-		       f->lower->pMethods->xFileControl(f->lower, op, arg) :
-		       SQLITE_NOTFOUND;
+	return op == SQLITE_FCNTL_HAS_MOVED ? f->lower->pMethods->xFileControl(f->lower, op, arg)
+					    : SQLITE_NOTFOUND;
 }
 
 static int seal_sector(sqlite3_file *base)

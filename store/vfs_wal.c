@@ -24,7 +24,7 @@ static void mask(const struct kith__seal *s, uint64_t frame, const uint8_t *ciph
 
 	kith_store_u64(data, frame);
 	memcpy(data + 8, cipher + s->page - KITH_XNONCE, KITH_XNONCE);
-	kith_kdf(stream, s->wal_key, sizeof(s->wal_key), KITH_L_DB_MASK, data, sizeof(data));
+	kith_kdf(stream, s->wal_key, 32, KITH_L_DB_MASK, data, sizeof(data));
 	for (size_t i = 0; i < KITH__FRAME_HEAD; i++)
 		head[i] ^= stream[i];
 	kith_wipe(stream, sizeof(stream));

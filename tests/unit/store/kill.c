@@ -9,7 +9,7 @@
 #include "tests/unit/store/help.h"
 
 #define PER_PROFILE 40u
-#define LENGTH	    200u
+#define LENGTH      200u
 
 /* The child: batches of 1 to 4 messages from `next` on; the last id goes over the pipe when its
  * commit is done. Ends only by the signal. */

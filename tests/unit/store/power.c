@@ -7,14 +7,14 @@
 #include "tests/unit/store/help.h"
 
 #define IDS_MAX 4096u
-#define LENGTH	300u
+#define LENGTH  300u
 
 /* What the oracle knows of one profile. */
 struct oracle {
 	uint8_t acked[IDS_MAX]; /* by message id */
-	int64_t next;		/* id of the next message */
-	int64_t first, last;	/* of the batch in flight when the power went */
-	bool profile, made;	/* create, open were acknowledged */
+	int64_t next;           /* id of the next message */
+	int64_t first, last;    /* of the batch in flight when the power went */
+	bool profile, made;     /* create, open were acknowledged */
 };
 
 struct run {

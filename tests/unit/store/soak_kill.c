@@ -3,9 +3,9 @@
 #include "tests/test.h"
 #include "tests/unit/store/kill.h"
 
-#define KILLS(n)                                               \
-	TEST(kills_##n)                                        \
-	{                                                      \
+#define KILLS(n) \
+	TEST(kills_##n) \
+	{ \
 		kill_cycles(test_seed() + (uint64_t)(n), 125); \
 	}
 

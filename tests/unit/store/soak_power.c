@@ -4,9 +4,9 @@
 #include "tests/test.h"
 #include "tests/unit/store/power.h"
 
-#define CUTS(n)                                                \
-	TEST(power_cuts_##n)                                   \
-	{                                                      \
+#define CUTS(n) \
+	TEST(power_cuts_##n) \
+	{ \
 		power_cuts(test_seed() + (uint64_t)(n), 2500); \
 	}
 

@@ -397,6 +397,33 @@ TEST(an_idle_log_is_emptied)
 	end(&w);
 }
 
+TEST(deleted_content_leaves_the_log_within_a_minute_of_traffic)
+{
+	struct kith_op op = kith_op(KITH_OP_MESSAGE_CLEAR);
+	const kith_time second = KITH_US_PER_S;
+	struct kith_job *job = NULL;
+	struct world w;
+
+	begin(&w);
+	kith_op_int(&op, 1);
+	for (unsigned int i = 0; i < 12; i++) {
+		put(&w, i == 0 ? op : seen((uint8_t)i, 0));
+		CHECK(kith_store_job(w.s, &job));
+		job->run(job);
+		CHECK_OK(kith_store_done(w.s, job, (1 + i * 5) * second));
+		/* each write moves the idle time, not the limit */
+		CHECK_EQ(kith_store_deadline(w.s), (11 + i * 5 < 61 ? 11 + i * 5 : 61) * second);
+		kith_store_tick(w.s, (1 + i * 5) * second);
+	}
+	kith_store_tick(w.s, 61 * second);
+	CHECK(kith_store_job(w.s, &job));
+	job->run(job);
+	CHECK_OK(kith_store_done(w.s, job, 61 * second));
+	CHECK_EQ(test_disk_find(&w.disk, "p/account.db-wal")->now_len, 0);
+	CHECK_EQ(kith_store_deadline(w.s), KITH_NEVER);
+	end(&w);
+}
+
 static void count_fatal(void *ctx, const char *sentence)
 {
 	unsigned int *n = ctx;
@@ -426,8 +453,8 @@ TEST(a_failed_sync_is_told_and_ends_writing)
 TEST(statements_cannot_open_other_files_or_change_the_form)
 {
 	static const char *const refused[] = {
-		"ATTACH 'other' AS o",	      "VACUUM",
-		"PRAGMA page_size=512",	      "PRAGMA journal_mode=DELETE",
+		"ATTACH 'other' AS o",        "VACUUM",
+		"PRAGMA page_size=512",       "PRAGMA journal_mode=DELETE",
 		"PRAGMA locking_mode=NORMAL", "PRAGMA synchronous=OFF",
 	};
 	struct world w;

@@ -137,10 +137,10 @@ static void find_row(struct world *w, const struct kith_op *op, enum kith_op_kin
 	CHECK_OK(kith_store_read_now(w->store[kith__op_db(load)], &read, &rows));
 	CHECK_EQ(rows.columns, op->count);
 	while (kith_rows_next(&rows)) {
-		if (op->v[0].type == KITH_VALUE_INT ? rows.v[0].i == op->v[0].i :
-						      rows.v[0].len == op->v[0].len &&
-							      memcmp(rows.v[0].p, op->v[0].p,
-								     op->v[0].len) == 0) {
+		if (op->v[0].type == KITH_VALUE_INT
+			    ? rows.v[0].i == op->v[0].i
+			    : rows.v[0].len == op->v[0].len &&
+				      memcmp(rows.v[0].p, op->v[0].p, op->v[0].len) == 0) {
 			same(op, &rows);
 			return;
 		}
@@ -180,7 +180,7 @@ static struct kith_op simple(enum kith_op_kind kind, unsigned int count, const i
 	return op;
 }
 
-#define INTS(kind, ...)                                                             \
+#define INTS(kind, ...) \
 	simple(KITH_OP_##kind, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), \
 	       (int64_t[]){__VA_ARGS__})
 

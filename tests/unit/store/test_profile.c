@@ -43,8 +43,8 @@ TEST(real_directory_is_private_locked_and_kept)
 	struct stat st;
 	int status = 0;
 	pid_t child;
-	static const char *const files[] = {"profile.key", "profile.key.2", "lock", "reserve",
-					    "node.key",	   "account.db"};
+	static const char *const files[] = {"profile.key", "profile.key.2", "lock",
+					    "reserve",     "node.key",      "account.db"};
 
 	help_directory(dir);
 	cfg = help_config(NULL, dir, &rng);
@@ -284,6 +284,26 @@ TEST(newer_foreign_and_missing_databases_are_refused)
 	f->name[0] = 'q'; /* gone */
 	CHECK_EQ(kith_store_open(p, KITH_DB_ACCOUNT, &s), KITH_E_MALFORMED);
 	CHECK(test_disk_find(&disk, "p/account.db") == NULL);
+	kith_profile_close(p);
+	test_disk_free(&disk);
+}
+
+TEST(what_is_refused_keeps_its_log)
+{
+	struct kith_profile *p;
+	struct test_disk disk;
+	struct kith_store *s;
+	size_t wal;
+
+	p = make(&disk, NULL);
+	s = open_account(p);
+	CHECK_OK(kith__exec(s, "PRAGMA user_version=99"));
+	s->broken = true; /* stops without a checkpoint */
+	kith_store_close(s);
+	wal = test_disk_find(&disk, "p/account.db-wal")->now_len;
+	CHECK(wal > 4096);
+	CHECK_EQ(kith_store_open(p, KITH_DB_ACCOUNT, &s), KITH_E_VERSION);
+	CHECK_EQ(test_disk_find(&disk, "p/account.db-wal")->now_len, wal);
 	kith_profile_close(p);
 	test_disk_free(&disk);
 }

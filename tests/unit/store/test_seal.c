@@ -6,7 +6,7 @@
 #include "tests/unit/store/help.h"
 
 #define MESSAGES 60
-#define LENGTH	 700u
+#define LENGTH   700u
 
 struct world {
 	struct test_disk disk;
@@ -75,7 +75,8 @@ static void no_trace(struct world *w)
 		CHECK(!contains(f->now, f->now_len, "CREATE TABLE", 12));
 		CHECK(!contains(f->now, f->now_len, "Bob", 4));
 		CHECK(!contains(f->now, f->now_len, w->s->seal.key, 32));
-		if (strcmp(f->name, "p/profile.key") != 0 && strcmp(f->name, "p/profile.key.2") != 0)
+		if (strcmp(f->name, "p/profile.key") != 0 &&
+		    strcmp(f->name, "p/profile.key.2") != 0)
 			CHECK(!contains(f->now, f->now_len, w->profile->master, 32));
 		CHECK(strstr(f->name, "journal") == NULL && strstr(f->name, "shm") == NULL);
 	}
@@ -95,6 +96,44 @@ TEST(nothing_readable_reaches_the_disk)
 	CHECK_EQ(w.s->seal.refused, 0);
 	CHECK_EQ(w.s->seal.bad_tags, 0);
 	CHECK_EQ(w.s->seal.torn, 0);
+	end(&w);
+}
+
+/* The form of docs/store.md, read by hand with the keys alone. */
+TEST(pages_and_frames_lie_as_documented)
+{
+	uint8_t ad[24] = {0}, page[4056], stream[32], data[32], head[24];
+	const struct test_disk_file *f;
+	const uint8_t *frame;
+	uint64_t written = 0;
+	struct world w;
+
+	begin_with(&w, 0);
+	fill(&w, 1, 5);
+	memcpy(ad, w.profile->keyfile.entry[0].id, 16);
+	f = test_disk_find(&w.disk, "p/account.db-wal");
+	for (uint64_t n = 0; n < (f->now_len - 32) / 4120; n++) {
+		frame = f->now + 32 + n * 4120;
+		kith_store_u64(ad + 16, (uint64_t)(-1 - (int64_t)n));
+		CHECK_OK(kith_xopen(page, frame + 4096, w.s->seal.key, ad, 24, frame + 24, 4072));
+		kith_store_u64(data, n);
+		memcpy(data + 8, frame + 4096, 24);
+		kith_kdf(stream, w.s->seal.wal_key, 32, KITH_L_DB_MASK, data, 32);
+		for (size_t i = 0; i < 24; i++)
+			head[i] = frame[i] ^ stream[i];
+		CHECK_EQ(head[0] | head[1] | head[2], 0); /* page number, big-endian */
+		CHECK(head[3] >= 1 && head[3] < 200);
+		CHECK_MEM(head + 8, f->now + 16, 8); /* the salts of the header */
+		written |= page[0] != 0;
+	}
+	CHECK(written != 0);
+	kith__checkpoint(w.s, true);
+	f = test_disk_find(&w.disk, "p/account.db");
+	kith_store_u64(ad + 16, 1);
+	CHECK_OK(kith_xopen(page, f->now + 4072, w.s->seal.key, ad, 24, f->now, 4072));
+	CHECK_MEM(page, "SQLite format 3", 16);
+	CHECK_EQ(page[20], 40);
+	CHECK_MEM(page + 68, "Kith", 4);
 	end(&w);
 }
 
@@ -182,7 +221,9 @@ static void tamper_db(struct test_disk_file *f, const struct image *im, uint64_t
 	uint8_t page[4096];
 
 	switch (test_random(state) % 5) {
-	case 0: f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8); break;
+	case 0:
+		f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8);
+		break;
 	case 1:
 		memcpy(page, f->now + a * 4096, 4096);
 		memcpy(f->now + a * 4096, f->now + b * 4096, 4096);
@@ -204,7 +245,9 @@ static void tamper_wal(struct test_disk_file *f, uint64_t *state)
 	uint8_t frame[4120];
 
 	switch (test_random(state) % 4) {
-	case 0: f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8); break;
+	case 0:
+		f->now[test_random(state) % f->now_len] ^= (uint8_t)(1u << test_random(state) % 8);
+		break;
 	case 1:
 		memcpy(frame, f->now + 32 + a * 4120, 4120);
 		memcpy(f->now + 32 + a * 4120, f->now + 32 + b * 4120, 4120);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/* Inside store/: SQLite in this process and the sealing VFS (store.md 5). */
+#ifndef KITH_STORE_SEAL_H
+#define KITH_STORE_SEAL_H
+
+#include <sqlite3.h>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/disk.h"
+
+#define KITH__RESERVE    40u /* nonce 24 and tag 16 at the end of a page (store.md 5) */
+#define KITH__WAL_HEADER 32u
+#define KITH__FRAME_HEAD 24u
+#define KITH__PAGE_MAX   4096u
+
+/* ---- SQLite in this process (vfs.c, vfs_disk.c, vfs_seal.c, vfs_wal.c) ---- */
+/* Registers the two VFS, once per process. `rng` not NULL (simulator): the first one given also
+ * seeds SQLite's own generator, which is one for the process and makes the salts of WAL files. */
+int kith__vfs_start(struct kith_rng *rng) KITH_MUST_USE;
+#define KITH__VFS_DISK "kith-disk" /* over struct kith_disk */
+#define KITH__VFS_SEAL "kith-seal" /* seals, over "unix" or the one above */
+/* A file name that carries a pointer: 16 hex digits, then `rest`. */
+#define KITH__NAME_MAX 300
+void kith__vfs_name(char out[static KITH__NAME_MAX], const void *ctx, const char *rest);
+/* The pointer of such a name, *rest = what follows; NULL for any other name. */
+void *kith__vfs_context(const char *name, const char **rest);
+void kith__vfs_disk_fill(sqlite3_vfs *vfs);
+void kith__vfs_seal_fill(sqlite3_vfs *vfs, sqlite3_vfs *lower);
+
+/* One sealed database. Used by one thread at a time. */
+struct kith__seal {
+	sqlite3_vfs *lower;
+	const char *path, *wal_path; /* names below */
+	size_t page;                 /* bytes */
+	uint8_t id[16];
+	uint8_t *key, *wal_key; /* 32 bytes each, in one piece of locked memory */
+	struct kith_noncer noncer;
+	void (*fatal)(void *ctx, const char *sentence);
+	void *fatal_ctx;
+	uint32_t bad_tags;       /* pages that did not open */
+	uint32_t torn;           /* frames that did not open: a normal end of a WAL */
+	uint32_t refused;        /* accesses of a form that must not happen */
+	uint32_t synthetic;      /* headers supplied for a torn page 1 */
+	uint8_t *cipher, *plain; /* a frame and a page */
+};
+struct kith__file {
+	sqlite3_file base;
+	struct kith__seal *seal;
+	sqlite3_file *lower;
+	bool wal;
+	bool held;    /* a frame header waits for its page */
+	bool known;   /* `next` is known: something was written since open */
+	bool retreat; /* a write failed: the next one may begin lower */
+	uint64_t next, frame;
+	uint8_t head[KITH__FRAME_HEAD];
+};
+/* `cipher` = page bytes as on disk, number N or -1 - frame; plain page to `out`, reserve zero. */
+int kith__page_open(struct kith__seal *s, int64_t number, const uint8_t *cipher, uint8_t *out)
+	KITH_MUST_USE;
+void kith__page_seal(struct kith__seal *s, int64_t number, const uint8_t *page, uint8_t *cipher);
+int kith__wal_read(struct kith__file *f, void *dst, size_t len, uint64_t offset) KITH_MUST_USE;
+int kith__wal_write(struct kith__file *f, const void *src, size_t len, uint64_t offset)
+	KITH_MUST_USE;
+
+#endif
