@@ -242,7 +242,18 @@ static void set_boxes(struct kith_node *n, struct kith_contact *c, uint32_t vers
 {
 	struct kith_op op;
 	unsigned i;
+	size_t k;
 
+	/* Copies of un-acked frames name these rows: they end first; resealing makes new ones. */
+	for (k = 0; k < c->outs; k++) {
+		for (i = 0; i < c->out[k]->copies; i++) {
+			op = kith_op(KITH_OP_COPY_DELETE);
+			kith_op_int(&op, (int64_t)c->out[k]->id);
+			kith_op_int(&op, (int64_t)c->out[k]->copy[i].box);
+			kith__put(n, &op);
+		}
+		c->out[k]->copies = 0;
+	}
 	for (i = 0; i < c->boxes; i++)
 		if (c->box[i].row != 0) {
 			op = kith_op(KITH_OP_PEERBOX_DELETE);
@@ -392,12 +403,14 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 	c->i_am_a = false;
 	memset(&c->flow, 0, sizeof(c->flow));
 	c->flow.out_next = c->flow.in_next = 1;
+	c->state = KITH_CONTACT_ACCEPTED;
+	kith__row_contact(n, c); /* before the rows that refer to it */
+	kith__row_conversation(n, c);
 	status = session_b(n, c, p, day);
 	if (status != KITH_OK)
 		return status;
-	c->state = KITH_CONTACT_ACCEPTED;
+	kith__row_contact(n, c); /* with the list version of the session */
 	c->seek = KITH_SEEK_NONE;
-	kith__row_contact(n, c);
 	kith__row_device(n, c);
 	kith__dirty(n, c, true, true, true);
 	queue_accept(n, c, day);
@@ -613,7 +626,8 @@ static int add_checked(struct kith_node *n, const struct kith_address *a, const 
 	if (greeting != NULL)
 		memcpy(c->greeting, greeting, strlen(greeting));
 	kith__row_contact(n, c);
-	kith__dirty(n, c, false, true, false);
+	kith__row_conversation(n, c);
+	kith__row_device(n, c); /* messages may be queued before the answer: their rows name it */
 	kith__request_out_row(n, c);
 	kith__event(n, KITH_EVENT_CONTACT_NEW, c->conv, c->id);
 	kith__seek_tick(n);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Scenario files (simulation.md 10): sections, `key = value`, comments, required units. One table
+ * of keys; everything unknown or out of range is an error with its line, and nothing runs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim.h"
+
+#define LINE_MAX_BYTES 1024
+
+enum unit { COUNT, TIME, SHARE, TEXT, FLAG };
+static const struct {
+	const char *section, *key;
+	enum unit unit;
+	size_t offset;
+	size_t size;
+	uint64_t min, max;
+} keys[] = {
+#define KEY(section, key, unit, field, min, max) \
+	{ section, key, unit, offsetof(struct sim_plan, field), sizeof(((struct sim_plan *)0)->field), min, max }
+	KEY("run", "name", TEXT, name, 0, 0),
+	KEY("run", "seed", COUNT, seed, 0, UINT64_MAX),
+	KEY("run", "duration", TIME, duration, 1, 366ull * 86400u * 1000000u),
+	KEY("run", "heal", TIME, heal, 0, 366ull * 86400u * 1000000u),
+	KEY("nodes", "count", COUNT, nodes, 2, SIM_NODES_MAX),
+	KEY("nodes", "always_on", COUNT, always_on, 1, SIM_NODES_MAX),
+	KEY("nodes", "direct", FLAG, direct, 0, 1),
+	KEY("latency", "min", TIME, latency_min_us, 1, 10000000),
+	KEY("latency", "max", TIME, latency_max_us, 1, 10000000),
+	KEY("latency", "jitter", TIME, jitter_us, 0, 10000000),
+	KEY("link", "loss", SHARE, loss_ppm, 0, 1000000),
+	KEY("link", "dup", SHARE, dup_ppm, 0, 1000000),
+	KEY("link", "reorder", SHARE, reorder_ppm, 0, 1000000),
+	KEY("link", "reorder_delay", TIME, reorder_us, 0, 10000000),
+	KEY("disk", "commit", TIME, disk_us, 1, 10000000),
+	KEY("mailbox", "ack_delay", TIME, ack_delay_s, 0, 86400ull * 1000000u),
+	KEY("workload", "messages", COUNT, messages, 0, 1000000),
+	KEY("workload", "start", TIME, message_start, 0, 366ull * 86400u * 1000000u),
+	KEY("workload", "span", TIME, message_span, 1, 366ull * 86400u * 1000000u),
+	KEY("workload", "degree", COUNT, degree, 1, 64),
+	KEY("fault", "crashes", COUNT, crashes, 0, 1000000),
+	KEY("fault", "down_min", TIME, down_min, 1, 366ull * 86400u * 1000000u),
+	KEY("fault", "down_max", TIME, down_max, 1, 366ull * 86400u * 1000000u),
+	KEY("expect", "lost", COUNT, expect_lost, 0, UINT32_MAX),
+	KEY("expect", "doubled", COUNT, expect_doubled, 0, UINT32_MAX),
+	KEY("expect", "false_states", COUNT, expect_false, 0, UINT32_MAX),
+#undef KEY
+};
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static void defaults(struct sim_plan *p)
+{
+	memset(p, 0, sizeof(*p));
+	memcpy(p->name, "unnamed", 8);
+	p->seed = 1;
+	p->nodes = 3;
+	p->always_on = 1;
+	p->duration = 600u * (kith_time)KITH_US_PER_S;
+	p->heal = 300u * (kith_time)KITH_US_PER_S;
+	p->latency_min_us = 20000;
+	p->latency_max_us = 60000;
+	p->disk_us = 1000;
+	p->message_start = 60u * (kith_time)KITH_US_PER_S;
+	p->message_span = 60u * (kith_time)KITH_US_PER_S;
+	p->degree = 1;
+	p->down_min = KITH_US_PER_S;
+	p->down_max = 60u * (kith_time)KITH_US_PER_S;
+	p->ack_delay_s = 300;
+	p->direct = true;
+}
+
+static bool parse_scaled(const char *text, enum unit unit, uint64_t *out)
+{
+	static const struct { const char *name; enum unit unit; uint64_t scale; } scales[] = {
+		{ "us", TIME, 1 }, { "ms", TIME, 1000 }, { "s", TIME, 1000000 }, { "min", TIME, 60000000 },
+		{ "h", TIME, 3600000000u }, { "d", TIME, 86400000000u }, { "%", SHARE, 10000 }, { "", COUNT, 1 },
+	};
+	unsigned long long whole;
+	unsigned long long part = 0;
+	uint64_t place = 1;
+	char *end;
+	size_t i;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	whole = strtoull(text, &end, 10);
+	if (*end == '.')
+		for (end++; *end >= '0' && *end <= '9' && place < 10000; end++, place *= 10)
+			part = part * 10 + (unsigned)(*end - '0');
+	while (*end == ' ')
+		end++;
+	for (i = 0; i < sizeof(scales) / sizeof(scales[0]); i++)
+		if (scales[i].unit == unit && strcmp(end, scales[i].name) == 0) {
+			if (unit == COUNT && place != 1)
+				return false;
+			*out = whole * scales[i].scale + part * scales[i].scale / place;
+			return true;
+		}
+	return false;
+}
+
+static const char *assign(struct sim_plan *p, const char *section, const char *key, const char *value)
+{
+	uint64_t v = 0;
+	uint8_t *at;
+	size_t i;
+
+	for (i = 0; i < KEYS; i++)
+		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].key, key) == 0)
+			break;
+	if (i == KEYS)
+		return "unknown key";
+	at = (uint8_t *)p + keys[i].offset;
+	if (keys[i].unit == TEXT) {
+		if (strlen(value) >= keys[i].size)
+			return "too long";
+		memcpy(at, value, strlen(value) + 1);
+		return NULL;
+	}
+	if (keys[i].unit == FLAG) {
+		if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+			return "yes or no is wanted";
+		*(bool *)at = value[0] == 'y';
+		return NULL;
+	}
+	if (!parse_scaled(value, keys[i].unit, &v))
+		return keys[i].unit == TIME ? "a time with its unit is wanted (us ms s min h d)" : keys[i].unit == SHARE ? "a share in % is wanted" : "a whole number is wanted";
+	if (v < keys[i].min || v > keys[i].max)
+		return "out of range";
+	if (at == (uint8_t *)&p->ack_delay_s)
+		v /= 1000000u;
+	if (keys[i].size == 4) {
+		uint32_t narrow = (uint32_t)v;
+
+		memcpy(at, &narrow, 4);
+	} else {
+		memcpy(at, &v, 8);
+	}
+	return NULL;
+}
+
+static char *trim(char *s)
+{
+	size_t len;
+
+	while (*s == ' ' || *s == '\t')
+		s++;
+	len = strlen(s);
+	while (len > 0 && strchr(" \t\r\n", s[len - 1]) != NULL)
+		s[--len] = '\0';
+	return s;
+}
+
+static const char *read_line(struct sim_plan *p, char *section, size_t cap, char *line)
+{
+	char *hash = strchr(line, '#');
+	char *equals;
+	size_t len;
+
+	if (hash != NULL)
+		*hash = '\0';
+	line = trim(line);
+	len = strlen(line);
+	if (len == 0)
+		return NULL;
+	if (line[0] == '[') {
+		if (line[len - 1] != ']' || len - 2 >= cap)
+			return "a section looks like [name]";
+		memcpy(section, line + 1, len - 2);
+		section[len - 2] = '\0';
+		return NULL;
+	}
+	equals = strchr(line, '=');
+	if (equals == NULL)
+		return "key = value is wanted";
+	*equals = '\0';
+	return assign(p, section, trim(line), trim(equals + 1));
+}
+
+bool sim_scenario_check(const struct sim_plan *p, const char *name)
+{
+	const char *wrong = NULL;
+
+	if (p->always_on >= p->nodes)
+		wrong = "always_on leaves no users";
+	else if (p->latency_min_us > p->latency_max_us || p->down_min > p->down_max)
+		wrong = "a minimum is above its maximum";
+	else if (p->message_start + p->message_span + p->heal > p->duration)
+		wrong = "start + span + heal is longer than the duration";
+	if (wrong != NULL)
+		fprintf(stderr, "%s: %s\n", name, wrong);
+	return wrong == NULL;
+}
+
+bool sim_scenario_read(struct sim_plan *p, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char section[32] = "";
+	char line[LINE_MAX_BYTES + 2];
+	unsigned number = 0;
+	unsigned errors = 0;
+
+	defaults(p);
+	if (f == NULL) {
+		fprintf(stderr, "%s: cannot be opened\n", path);
+		return false;
+	}
+	while (fgets(line, sizeof(line), f) != NULL && errors < 20) {
+		const char *wrong;
+
+		number++;
+		wrong = strlen(line) > LINE_MAX_BYTES ? "line too long" : read_line(p, section, sizeof(section), line);
+		if (wrong != NULL) {
+			fprintf(stderr, "%s:%u: %s\n", path, number, wrong);
+			errors++;
+		}
+	}
+	fclose(f);
+	return errors == 0;
+}
+
+bool sim_scenario_set(struct sim_plan *p, const char *assignment)
+{
+	char text[LINE_MAX_BYTES];
+	const char *wrong = "section.key=value is wanted";
+	char *dot;
+	char *equals;
+
+	if (strlen(assignment) < sizeof(text)) {
+		memcpy(text, assignment, strlen(assignment) + 1);
+		dot = strchr(text, '.');
+		equals = strchr(text, '=');
+		if (dot != NULL && equals != NULL && dot < equals) {
+			*dot = *equals = '\0';
+			wrong = assign(p, trim(text), trim(dot + 1), trim(equals + 1));
+		}
+	}
+	if (wrong != NULL)
+		fprintf(stderr, "kith-sim: --set %s: %s\n", assignment, wrong);
+	return wrong == NULL;
+}
