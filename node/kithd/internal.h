@@ -17,6 +17,9 @@
 
 #define KITHD_PATH 1024u
 #define KITHD_HINT 96u
+#ifndef KITH_VERSION
+#define KITH_VERSION "0.1.0" /* the build gives the real one */
+#endif
 
 /* Exit codes; documented in kithd(8). */
 enum kithd_exit {

@@ -10,10 +10,6 @@
 
 #include "node/kithd/internal.h"
 
-#ifndef KITH_VERSION
-#define KITH_VERSION "0.1.0"
-#endif
-
 enum option_id {
 	ID_ROLE = 256,
 	ID_PROFILE,
