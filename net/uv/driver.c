@@ -27,8 +27,8 @@
 #define SLEPT_US    KITH_US_PER_S /* a greater jump is a resume */
 #define WALL_JUMP   500           /* ms */
 #define HOT_TURNS   8u
-#define HOT_US	    KITH_US_PER_MS
-#define FAR_S	    (10 * 365 * 86400)
+#define HOT_US      KITH_US_PER_MS
+#define FAR_S       (10 * 365 * 86400)
 
 /* While active the loop does not block; the work is done in on_check. */
 static void on_idle(uv_idle_t *h)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Sending (transport.md 10). Datagrams are pulled into one batch; neighbours of one destination and
- * size leave by one call (UDP_SEGMENT) where the system can. A full socket keeps the batch and stops
- * pulling, so that the engine sees the back-pressure. No error of a send is fatal: refused
+ * size leave by one call (UDP_SEGMENT) where the system can. A full socket keeps the batch, and
+ * pulling ends, so that the engine sees the back-pressure. No error of a send is fatal: refused
  * destinations are told to the engine after the output phase, everything else is loss, which the
  * engines mend anyway.
  */
@@ -77,7 +77,9 @@ static enum sent send_call(struct kith_driver *d, const struct kith__uv_socket *
 	} control;
 	struct sockaddr_storage to;
 	struct iovec iov = {d->out.data + o->at, o->len};
-	struct msghdr m = {.msg_name = &to, .msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr m = {.msg_name = &to,
+			   .msg_iov = &iov,
+			   .msg_iovlen = 1,
 			   .msg_control = control.bytes};
 	uint16_t segment = (uint16_t)o->segment;
 	ssize_t n;
@@ -97,8 +99,7 @@ static enum sent send_call(struct kith_driver *d, const struct kith__uv_socket *
 }
 
 /* Sends the next message, or its first datagram when segments do not work here. */
-static enum sent send_next(struct kith_driver *d, struct kith__uv_socket *s,
-			   struct kith__uv_out *o)
+static enum sent send_next(struct kith_driver *d, struct kith__uv_socket *s, struct kith__uv_out *o)
 {
 	struct kith__uv_out one = *o;
 	enum sent r;

@@ -15,8 +15,8 @@
 
 #include "net/uv/internal.h"
 
-#define FEED_DATAGRAMS 64u   /* per turn */
-#define FEED_US	       2000u /* per turn */
+#define FEED_DATAGRAMS 64u     /* per turn */
+#define FEED_US        2000u   /* per turn */
 #define BUFFER_BYTES   4194304 /* asked for; the system gives what it allows */
 
 #ifndef UDP_GRO
@@ -83,8 +83,7 @@ static bool is_wildcard(const struct kith_addr *a)
 {
 	static const uint8_t zero[16];
 
-	return kith_addr_is_v4(a) ? memcmp(a->ip + 12, zero, 4) == 0
-				  : memcmp(a->ip, zero, 16) == 0;
+	return kith_addr_is_v4(a) ? memcmp(a->ip + 12, zero, 4) == 0 : memcmp(a->ip, zero, 16) == 0;
 }
 
 int kith__uv_open(struct kith__uv_socket *s, const struct kith_addr *bind_to)
@@ -153,8 +152,11 @@ static unsigned feed_once(struct kith_driver *d, struct kith__uv_socket *s)
 	} control;
 	struct sockaddr_storage from;
 	struct iovec iov = {d->in, sizeof(d->in)};
-	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov,
-			   .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr m = {.msg_name = &from,
+			   .msg_namelen = sizeof(from),
+			   .msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.bytes,
 			   .msg_controllen = sizeof(control.bytes)};
 	struct kith_dgram_in in = {.carrier = 0};
 	size_t segment, whole;

@@ -19,7 +19,7 @@
 #include "base/alloc.h"
 #include "node/kithd/internal.h"
 
-#define BACKLOG	     16
+#define BACKLOG      16
 #define RESUME_BELOW 65536u /* a paused client is read again when less than this waits */
 
 struct conn {
@@ -229,8 +229,8 @@ static bool is_owner(const uv_pipe_t *pipe)
 	uv_os_fd_t fd;
 
 	return uv_fileno((const uv_handle_t *)pipe, &fd) == 0 &&
-	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       len == sizeof(cred) && cred.uid == geteuid();
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred) &&
+	       cred.uid == geteuid();
 }
 
 static void refuse_closed(uv_handle_t *h)
@@ -307,8 +307,10 @@ static bool directory_ok(const struct kithd *k)
 	if (fd >= 0)
 		(void)close(fd);
 	if (!ok)
-		kith__kithd_say(k, KITH_LOG_ERROR, "The directory of the control socket, %s, must "
-				"be yours alone (mode 0700, no symbolic link).", dir);
+		kith__kithd_say(k, KITH_LOG_ERROR,
+				"The directory of the control socket, %s, must "
+				"be yours alone (mode 0700, no symbolic link).",
+				dir);
 	return ok;
 }
 
@@ -322,8 +324,10 @@ static bool name_free(const struct kithd *k, const struct sockaddr_un *name)
 	if (lstat(name->sun_path, &st) != 0)
 		return errno == ENOENT;
 	if (!S_ISSOCK(st.st_mode)) {
-		kith__kithd_say(k, KITH_LOG_ERROR, "%s exists and is no socket; it was left as "
-				"it is.", name->sun_path);
+		kith__kithd_say(k, KITH_LOG_ERROR,
+				"%s exists and is no socket; it was left as "
+				"it is.",
+				name->sun_path);
 		return false;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -346,7 +350,8 @@ static int bind_socket(const struct kithd *k)
 	int fd;
 
 	if (len >= sizeof(name.sun_path)) {
-		kith__kithd_say(k, KITH_LOG_ERROR, "The path of the control socket is longer than "
+		kith__kithd_say(k, KITH_LOG_ERROR,
+				"The path of the control socket is longer than "
 				"%zu bytes; give a shorter one with --socket.",
 				sizeof(name.sun_path) - 1);
 		return -1;

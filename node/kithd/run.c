@@ -15,7 +15,7 @@
 #include "node/kithd/internal.h"
 
 #define SEEDS_MS (10u * 60u * 1000u)
-#define STOP_MS	 5000u
+#define STOP_MS  5000u
 
 /* ---- the engine with the seeds job ---- */
 
@@ -56,8 +56,8 @@ static bool engine_output(void *self, struct kith_dgram_out *out, kith_time now)
 
 static void run_seeds(struct kith_job *job)
 {
-	struct kithd *k = (struct kithd *)(void *)((uint8_t *)job -
-						   offsetof(struct kithd, seeds_job));
+	struct kithd *k =
+		(struct kithd *)(void *)((uint8_t *)job - offsetof(struct kithd, seeds_job));
 
 	job->status = kith_profile_seeds_save(k->profile, k->seeds, k->seeds_len);
 }
@@ -104,8 +104,9 @@ static void engine_wake(void *self, kith_time now)
 
 struct kith_engine kith__kithd_engine(struct kithd *k)
 {
-	struct kith_engine e = {k, engine_input, engine_notice, engine_tick, engine_deadline,
-				engine_output, engine_job, engine_done, engine_wake};
+	struct kith_engine e = {k,           engine_input,    engine_notice,
+				engine_tick, engine_deadline, engine_output,
+				engine_job,  engine_done,     engine_wake};
 
 	k->inner = kith_node_engine(k->node);
 	return e;

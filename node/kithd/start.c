@@ -94,8 +94,10 @@ static int open_store(struct kithd *k, enum kith_db db, const char *name, struct
 
 	if (status == KITH_OK) {
 		if (kith_store_restored(*out))
-			kith__kithd_say(k, KITH_LOG_WARN, "%s is older than this profile knows: "
-					"it was restored from a copy.", name);
+			kith__kithd_say(k, KITH_LOG_WARN,
+					"%s is older than this profile knows: "
+					"it was restored from a copy.",
+					name);
 		return -1;
 	}
 	kith__kithd_say(k, KITH_LOG_ERROR, "%s %s.", name, store_sentence(status));
@@ -144,14 +146,21 @@ static int new_node(struct kithd *k)
 {
 	const struct kithd_config *c = &k->cfg;
 	kith_time now = clock_us(CLOCK_MONOTONIC);
-	struct kith_node_config cfg = {
-		.log = &k->log, .rng = &k->rng, .network = c->network, .role = c->role,
-		.account = k->account, .mailbox = k->mailbox,
-		.wall_ms = clock_us(CLOCK_REALTIME) / KITH_US_PER_MS,
-		.mailbox_disk_max = c->disk_max, .mailbox_days_max = c->days_max,
-		.mailbox_members_max = c->members_max, .mailbox_bits = c->mailbox_bits,
-		.work_bits = c->work_bits, .ack_delay_s = c->ack_delay_s,
-		.publish_address = c->publish_address, .version = KITH_VERSION};
+	struct kith_node_config cfg = {.log = &k->log,
+				       .rng = &k->rng,
+				       .network = c->network,
+				       .role = c->role,
+				       .account = k->account,
+				       .mailbox = k->mailbox,
+				       .wall_ms = clock_us(CLOCK_REALTIME) / KITH_US_PER_MS,
+				       .mailbox_disk_max = c->disk_max,
+				       .mailbox_days_max = c->days_max,
+				       .mailbox_members_max = c->members_max,
+				       .mailbox_bits = c->mailbox_bits,
+				       .work_bits = c->work_bits,
+				       .ack_delay_s = c->ack_delay_s,
+				       .publish_address = c->publish_address,
+				       .version = KITH_VERSION};
 	int status;
 
 	k->seeds = kith_alloc_zero(NULL, 1, SEEDS_BYTES);
@@ -176,8 +185,11 @@ static int new_node(struct kithd *k)
 
 static int try_driver(struct kithd *k, const struct kith_addr *v4, const struct kith_addr *v6)
 {
-	struct kith_driver_config cfg = {.loop = &k->loop, .engine = kith__kithd_engine(k),
-					 .bind4 = *v4, .bind6 = *v6, .wake = kith__kithd_wake,
+	struct kith_driver_config cfg = {.loop = &k->loop,
+					 .engine = kith__kithd_engine(k),
+					 .bind4 = *v4,
+					 .bind6 = *v6,
+					 .wake = kith__kithd_wake,
 					 .ctx = k};
 
 	return kith_driver_new(&cfg, &k->driver);
@@ -219,8 +231,10 @@ static int new_driver(struct kithd *k)
 	if (status == KITH_OK)
 		return -1;
 	if (status == KITH_E_EXISTS) {
-		kith__kithd_say(k, KITH_LOG_ERROR, "UDP port %u is in use by another program; "
-				"choose another one with --listen.", port);
+		kith__kithd_say(k, KITH_LOG_ERROR,
+				"UDP port %u is in use by another program; "
+				"choose another one with --listen.",
+				port);
 		return KITHD_EXIT_NETWORK;
 	}
 	if (status == KITH_E_NOSPACE) {
@@ -241,9 +255,12 @@ int kith__kithd_start(struct kithd *k)
 	if (status == KITH_E_EXPIRED)
 		return KITHD_EXIT_USAGE;
 	if (status != KITH_OK) {
-		kith__kithd_say(k, KITH_LOG_ERROR, status == KITH_E_MALFORMED
+		kith__kithd_say(
+			k, KITH_LOG_ERROR,
+			status == KITH_E_MALFORMED
 				? "account.db holds rows that cannot be; nothing was changed."
-				: "The node cannot start: %s.", kith_status_text(status));
+				: "The node cannot start: %s.",
+			kith_status_text(status));
 		return exit_of(status);
 	}
 	code = new_driver(k);
@@ -288,8 +305,8 @@ int kith__kithd_close(struct kithd *k)
 
 int kith__kithd_print_hint(struct kithd *k)
 {
-	const struct kith_addr *a = kith_addr_is_none(&k->cfg.listen4) ? &k->cfg.listen6
-								       : &k->cfg.listen4;
+	const struct kith_addr *a =
+		kith_addr_is_none(&k->cfg.listen4) ? &k->cfg.listen6 : &k->cfg.listen4;
 	char text[96];
 	int code = open_profile(k);
 
@@ -297,7 +314,8 @@ int kith__kithd_print_hint(struct kithd *k)
 		return code;
 	if (kith_node_hint_text(k->node_secret, a, text) != KITH_OK) {
 		(void)fputs("kithd: --print-hint needs --listen with the address that others "
-			    "use.\n", stderr);
+			    "use.\n",
+			    stderr);
 		return KITHD_EXIT_USAGE;
 	}
 	(void)puts(text);

@@ -60,7 +60,8 @@ static bool all_done(struct toy *toy)
 
 static void open_with_jobs(uv_loop_t *loop, unsigned jobs)
 {
-	struct kith_driver_config cfg = {.loop = loop, .engine = toy_engine(&t),
+	struct kith_driver_config cfg = {.loop = loop,
+					 .engine = toy_engine(&t),
 					 .bind4 = kith_addr_v4(127, 0, 0, 1, 0)};
 
 	CHECK_EQ(uv_loop_init(loop), 0);

@@ -111,8 +111,13 @@ static void wake(void *self, kith_time now)
 
 struct kith_engine toy_engine(struct toy *t)
 {
-	struct kith_engine e = {.self = t, .input = input, .notice = notice, .tick = tick,
-				.deadline = deadline, .output = output, .wake = wake};
+	struct kith_engine e = {.self = t,
+				.input = input,
+				.notice = notice,
+				.tick = tick,
+				.deadline = deadline,
+				.output = output,
+				.wake = wake};
 
 	return e;
 }
