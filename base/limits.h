@@ -85,6 +85,14 @@
 #define KITH_MBOX_FRAME_MAX 69632u   /* one frame: class B blob and margin */
 #define KITH_MBOX_WATCH_MAX 24u      /* buckets per link */
 #define KITH_MBOX_LIST_MAX 4096u     /* tags of one LIST reply */
+#define KITH_MBOX_ITEMS_MAX 4194304u /* items and tombstones: nine times the default disk */
+#define KITH_MBOX_DAYS_MAX 4096u     /* days with items: 31 usual, more after clock walks */
+#define KITH_MBOX_RECORDS_MAX 4096u  /* deposited records: all that the DHT republishes */
+#define KITH_MBOX_GROUPS_MAX 16384u  /* source prefixes with budgets and shares in memory */
+#define KITH_MBOX_OPEN_MAX 16u       /* requests open on one link */
+#define KITH_MBOX_QUEUE_MAX 65536u   /* write queue of a link; a slower reader is dropped */
+#define KITH_MBOX_PUSHES_MAX 1024u   /* items gathered for one round of pushes */
+#define KITH_MBOX_CLIENTS_MAX 512u   /* links of the own client: 16 at a time, and delivery */
 #define KITH_WORK_JOBS_MAX 1024u     /* bulk jobs queued: stamps of open orders, knocks of listed pages */
 #define KITH_MBOX_ORDERS_MAX 4096u   /* waiting PUT, GET, DELETE: 16 MiB of blobs */
 #define KITH_MBOX_ORDER_LINKS 16u    /* one-shot links at once (mailbox.md 6) */
