@@ -314,33 +314,38 @@ static bool directory_ok(const struct kithd *k)
 	return ok;
 }
 
+/* True when a process accepts on the name. */
+static bool answers(const struct sockaddr_un *name)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool alive;
+
+	if (fd < 0)
+		return true; /* unknown: leave it alone */
+	alive = connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 ||
+		errno != ECONNREFUSED;
+	(void)close(fd);
+	return alive;
+}
+
 /* Removes a stale socket. False: somebody answers, or the name is something else. */
 static bool name_free(const struct kithd *k, const struct sockaddr_un *name)
 {
-	struct stat st;
-	bool alive;
-	int fd;
+	const char *path = name->sun_path;
+	struct stat st = {.st_mode = 0};
 
-	if (lstat(name->sun_path, &st) != 0)
-		return errno == ENOENT;
-	if (!S_ISSOCK(st.st_mode)) {
-		kith__kithd_say(k, KITH_LOG_ERROR,
-				"%s exists and is no socket; it was left as "
-				"it is.",
-				name->sun_path);
-		return false;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	alive = connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 || errno == EAGAIN;
-	(void)close(fd);
-	if (alive) {
-		kith__kithd_say(k, KITH_LOG_ERROR, "Another process answers on %s.",
-				name->sun_path);
-		return false;
-	}
-	return unlink(name->sun_path) == 0;
+	if (lstat(path, &st) != 0 && errno == ENOENT)
+		return true;
+	if (!S_ISSOCK(st.st_mode))
+		kith__kithd_say(k, KITH_LOG_ERROR, "%s is no socket; it was left as it is.", path);
+	else if (answers(name))
+		kith__kithd_say(k, KITH_LOG_ERROR, "Another process answers on %s.", path);
+	else if (unlink(path) != 0)
+		kith__kithd_say(k, KITH_LOG_ERROR, "The old socket %s cannot be removed: %s.", path,
+				strerror(errno));
+	else
+		return true;
+	return false;
 }
 
 static int bind_socket(const struct kithd *k)
