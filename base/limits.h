@@ -29,6 +29,21 @@
 #define KITH_NET_EVENTS_MAX 4096u     /* a full queue stops ACKs for new data */
 #define KITH_NET_REPLAY_BITS 2048u    /* reordering depth in packets */
 
+/* ---- driver (architecture.md 3, transport.md 10) ---- */
+#define KITH_UV_BATCH_MAX 64u       /* destinations pulled and not yet sent */
+#define KITH_UV_BATCH_BYTES 65536u  /* their bytes: what one segmented send may hold */
+#define KITH_UV_SEGMENTS_MAX 16u    /* datagrams of one segmented send */
+#define KITH_UV_SEND_TURN 512u      /* datagrams sent in one turn: below 5 ms */
+#define KITH_UV_RECEIVE_BYTES 65536u /* largest run of datagrams the kernel joins */
+#define KITH_UV_JOBS_MAX 64u        /* waiting per lane; a store has one in flight */
+#define KITH_UV_ADDRS_MAX 32u       /* own interface addresses told to the engine */
+#define KITH_UV_REFUSED_MAX 16u     /* refused destinations told per turn; more repeat later */
+
+/* ---- kithd ---- */
+#define KITH_DOOR_BUFFER_MAX 4194304u /* unread answers of one client: then it is closed */
+#define KITH_CONFIG_LINE_MAX 512u   /* bytes of a line of kithd.conf */
+#define KITH_CONFIG_HINTS_MAX 16u   /* starting points; more help nobody */
+
 /* ---- dht (dht.md 3, 6, 8, 10) ---- */
 #define KITH_DHT_TABLE_MAX 400u     /* never more routing entries */
 #define KITH_DHT_BOOK_MAX 8192u     /* peers interned by one node */
