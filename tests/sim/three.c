@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/unit/node/town.h"
+#include "tests/sim/town.h"
 
 static unsigned alice = 1, bob = 2;
 #define ALICE alice
