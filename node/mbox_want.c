@@ -9,7 +9,7 @@
  *
  * One want stands for one message, wherever its copies lie; each copy has a tag of its own. A want
  * keeps no keys: when the blob is here, its tag is matched again, and a tag that was consumed
- * meanwhile (another copy, a live session) matches nothing. At most half of a GET are our tags. They
+ * meanwhile (another copy, a live session) matches nothing. At most half of a GET is ours. Wants
  * are asked for and handled in the order of their index, so messages arrive in order.
  */
 #include <string.h>

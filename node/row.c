@@ -238,9 +238,9 @@ static void row_tag_side(struct kith_node *n, const struct kith_contact *c, int 
 		memcpy(t, s->root, 32);
 		kith_store_u32(t + 32, s->root_version);
 		kith_op_blob(&op, t, sizeof(t));
+		kith__put(n, &op); /* copies; only then may the bytes go */
 		kith_wipe(t, sizeof(t));
 	}
-	kith__put(n, &op);
 }
 
 void kith__row_tags(struct kith_node *n, const struct kith_contact *c)
