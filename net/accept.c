@@ -13,9 +13,9 @@
 
 #include <string.h>
 
-#define MSG2_FIXED 160u
+#define MSG2_FIXED  160u
 #define CROSSING_US (1u * KITH_US_PER_S)
-#define FORCED_US (10u * KITH_US_PER_S)
+#define FORCED_US   (10u * KITH_US_PER_S)
 
 /* A msg1 whose outer layer opened. */
 struct incoming {
@@ -83,8 +83,7 @@ void kith__net_half_tick(struct kith_net *n, kith_time now)
 		drop_oldest(n);
 }
 
-void kith__net_half_void_for(struct kith_net *n, const struct session *s,
-			     const struct link_peer *l)
+void kith__net_half_void_for(struct kith_net *n, const struct session *s, const struct link_peer *l)
 {
 	uint64_t i;
 
@@ -305,8 +304,7 @@ static void respond(struct kith_net *n, struct incoming *c, kith_time now)
 
 static void consume(struct kith_net *n, struct incoming *c, kith_time now)
 {
-	const uint8_t *secret =
-		c->kind == KITH_NET_LINK ? n->cfg.link_secret : n->cfg.node_secret;
+	const uint8_t *secret = c->kind == KITH_NET_LINK ? n->cfg.link_secret : n->cfg.node_secret;
 	uint8_t prologue[NET_PROLOGUE_SERVICE];
 	uint32_t at;
 

@@ -13,20 +13,20 @@
 #include "base/limits.h"
 #include "base/noise.h"
 
-#define NET_NOISE1 168u   /* e 32 | s 48 | payload 72 + 16 */
-#define NET_NOISE2 108u   /* e 32 | payload 60 + 16 */
-#define NET_PAYLOAD1 72u
-#define NET_PAYLOAD2 60u
-#define NET_MSG1_MIN 256u
-#define NET_MSG1_MAX 383u
-#define NET_MSG2_MIN 160u
-#define NET_COOKIE_MIN 58u
-#define NET_PROLOGUE_LINK 26u
+#define NET_NOISE1           168u /* e 32 | s 48 | payload 72 + 16 */
+#define NET_NOISE2           108u /* e 32 | payload 60 + 16 */
+#define NET_PAYLOAD1         72u
+#define NET_PAYLOAD2         60u
+#define NET_MSG1_MIN         256u
+#define NET_MSG1_MAX         383u
+#define NET_MSG2_MIN         160u
+#define NET_COOKIE_MIN       58u
+#define NET_PROLOGUE_LINK    26u
 #define NET_PROLOGUE_SERVICE 41u
-#define NET_OVERHEAD 28u  /* idx 4 | pn 8 | tag 16 */
-#define NET_HEAD 12u
-#define NET_PN_MAX (UINT64_C(1) << 62)
-#define NET_ROOT_STEPS 4096u /* days that a psk chain may be ahead (crypto.md 6.1) */
+#define NET_OVERHEAD         28u /* idx 4 | pn 8 | tag 16 */
+#define NET_HEAD             12u
+#define NET_PN_MAX           (UINT64_C(1) << 62)
+#define NET_ROOT_STEPS       4096u /* days that a psk chain may be ahead (crypto.md 6.1) */
 
 /* ---- handshake.c ---- */
 struct payload1 {
@@ -48,24 +48,35 @@ struct outer1 {
 	uint8_t noise1[NET_NOISE1], mac2[16];
 };
 
+/* k_obf of a contact link: KDF(P, "lk.obf", day | net). */
 void kith__net_obf_link(uint8_t out[static 32], const uint8_t p[static 32], uint64_t day,
 			uint32_t network);
+/* k_obf of a service link: KDF(ML, "sv.obf", net). */
 void kith__net_obf_service(uint8_t out[static 32], const uint8_t ml[static 32], uint32_t network);
-void kith__net_prologue_link(uint8_t out[static NET_PROLOGUE_LINK], uint32_t device,
-			     uint32_t epoch, uint64_t day);
+/* The prologues, without terminators (crypto.md 6.1). */
+void kith__net_prologue_link(uint8_t out[static NET_PROLOGUE_LINK], uint32_t device, uint32_t epoch,
+			     uint64_t day);
+/* For a service link: the responder's node id. */
 void kith__net_prologue_service(uint8_t out[static NET_PROLOGUE_SERVICE],
 				const uint8_t ml[static 32]);
 /* L of `day` from L of `from`; days before `from` use L itself. KITH_E_EXPIRED: too far ahead. */
 int kith__net_root_at(uint8_t out[static 32], const uint8_t l[static 32], uint64_t from,
 		      uint64_t day) KITH_MUST_USE;
+/* psk and hint of a day's root; psk of a rekey and resume token of a session secret S. */
 void kith__net_link_psk(uint8_t out[static 32], const uint8_t l[static 32], uint64_t day);
+/* Hint for e. */
 void kith__net_link_hint(uint8_t out[static 16], const uint8_t l[static 32],
 			 const uint8_t e[static 32]);
+/* psk of a service rekey. */
 void kith__net_service_psk(uint8_t out[static 32], const uint8_t s[static 32]);
+/* Resume token. */
 void kith__net_token(uint8_t out[static 16], const uint8_t s[static 32]);
 
+/* The plaintext payloads of the two Noise messages. */
 void kith__net_payload1_write(uint8_t out[static NET_PAYLOAD1], const struct payload1 *p);
+/* Never fails: every value of every field is legal. */
 void kith__net_payload1_read(struct payload1 *p, const uint8_t in[static NET_PAYLOAD1]);
+/* The reserved byte is sent as 0. */
 void kith__net_payload2_write(uint8_t out[static NET_PAYLOAD2], const struct payload2 *p);
 /* KITH_E_MALFORMED: the observed address has no form. The reserved byte is ignored. */
 int kith__net_payload2_read(struct payload2 *p, const uint8_t in[static NET_PAYLOAD2])
@@ -97,13 +108,14 @@ int kith__net_consume2(struct kith_noise *st, struct payload2 *p,
 		       const uint8_t noise2[static NET_NOISE2], const uint8_t e_secret[static 32],
 		       const uint8_t s_secret[static 32], const uint8_t psk[static 32])
 	KITH_MUST_USE;
+/* Keys of this side after the second message. */
 void kith__net_finish(const struct kith_noise *st, bool initiator, struct hs_keys *keys);
 
 /* The sealed datagrams. `pad` zeros follow the fixed part; result = datagram length. */
 size_t kith__net_wrap1(uint8_t *out, const uint8_t key[static 32], struct kith_noncer *noncer,
 		       const struct outer1 *m, size_t pad);
-int kith__net_unwrap1(struct outer1 *m, const uint8_t key[static 32], const uint8_t *in,
-		      size_t len) KITH_MUST_USE;
+int kith__net_unwrap1(struct outer1 *m, const uint8_t key[static 32], const uint8_t *in, size_t len)
+	KITH_MUST_USE;
 void kith__net_key2(uint8_t out[static 32], const uint8_t k_obf[static 32],
 		    const uint8_t e[static 32]);
 size_t kith__net_wrap2(uint8_t *out, const uint8_t key[static 32], struct kith_noncer *noncer,
@@ -167,10 +179,10 @@ enum frame_id {
 	FRAME_RELAY_CLOSE = 0x23,
 	FRAME_CLOSE = 0x3f
 };
-#define FRAME_ACK_RANGES 32u
+#define FRAME_ACK_RANGES   32u
 #define FRAME_DATAGRAM_MAX 1100u
-#define FRAME_ADDRS_MAX 8u
-#define FRAME_FIN 0x01u
+#define FRAME_ADDRS_MAX    8u
+#define FRAME_FIN          0x01u
 
 struct ack_range {
 	uint64_t low, high; /* both inclusive */
@@ -178,11 +190,11 @@ struct ack_range {
 struct frame {
 	uint64_t id; /* enum frame_id, or an unknown one */
 	bool known;
-	uint64_t number; /* MSG seq; STREAM, RESET, STOP, MAX_STREAM id; else unused */
-	uint64_t offset; /* MSG, STREAM */
-	uint64_t value;  /* MSG total; RESET final size; MAX_* limit; ACK delay in 8 us */
-	uint64_t code;   /* RESET, STOP, CLOSE */
-	bool fin;        /* STREAM */
+	uint64_t number;     /* MSG seq; STREAM, RESET, STOP, MAX_STREAM id; else unused */
+	uint64_t offset;     /* MSG, STREAM */
+	uint64_t value;      /* MSG total; RESET final size; MAX_* limit; ACK delay in 8 us */
+	uint64_t code;       /* RESET, STOP, CLOSE */
+	bool fin;            /* STREAM */
 	const uint8_t *data; /* MSG, STREAM; inside the packet */
 	size_t len;
 	uint8_t token[8];      /* PROBE, ECHO */
@@ -190,7 +202,8 @@ struct frame {
 	unsigned range_count;  /* ACK, highest first */
 	struct ack_range range[FRAME_ACK_RANGES];
 };
-/* Reads the next frame. False at the end of the packet or when it is malformed: see kith_read_ok. */
+/* Reads the next frame. False at the end of the packet or when it is malformed: see kith_read_ok.
+ */
 bool kith__net_frame_read(struct kith_reader *r, struct frame *f);
 /* ACK: id | largest | delay | count | (gap, length) each. The first gap is 0; a later one is the
  * number of missing packets less 1; length >= 1. */

@@ -10,15 +10,10 @@ static bool engine_input(void *self, const struct kith_dgram_in *in, kith_time n
 static void engine_notice(void *self, const struct kith_notice *notice, kith_time now)
 {
 	switch (notice->kind) {
-	case KITH_NOTICE_WALL:
-		kith_net_set_wall(self, notice->wall_ms, now);
-		break;
-	case KITH_NOTICE_RESUME:
-		kith_net_drop_sessions(self, now);
-		break;
+	case KITH_NOTICE_WALL: kith_net_set_wall(self, notice->wall_ms, now); break;
+	case KITH_NOTICE_RESUME: kith_net_drop_sessions(self, now); break;
 	case KITH_NOTICE_LOCAL:
-	case KITH_NOTICE_SEND_ERROR:
-		break;
+	case KITH_NOTICE_SEND_ERROR: break;
 	}
 }
 

@@ -101,23 +101,15 @@ static void read_unknown(struct kith_reader *r, struct frame *f)
 static void read_other(struct kith_reader *r, struct frame *f)
 {
 	switch (f->id) {
-	case FRAME_CANDIDATES:
-		read_candidates(r);
-		break;
+	case FRAME_CANDIDATES: read_candidates(r); break;
 	case FRAME_PUNCH:
 		(void)kith_read_varint(r);
 		(void)kith_read_varint(r);
 		break;
 	case FRAME_PROBE_ME:
-	case FRAME_PROBE_HIT:
-		kith_read_skip(r, 8);
-		break;
-	case FRAME_RELAY_REGISTER:
-		kith_read_skip(r, 4 + 32 + 64);
-		break;
-	case FRAME_RELAY_OPEN:
-		kith_read_skip(r, 2 + 16);
-		break;
+	case FRAME_PROBE_HIT: kith_read_skip(r, 8); break;
+	case FRAME_RELAY_REGISTER: kith_read_skip(r, 4 + 32 + 64); break;
+	case FRAME_RELAY_OPEN: kith_read_skip(r, 2 + 16); break;
 	case FRAME_RELAY_DATA:
 		kith_read_skip(r, 2);
 		kith_read_skip(r, (size_t)kith_read_varint(r));
@@ -131,29 +123,18 @@ static void read_other(struct kith_reader *r, struct frame *f)
 		if (f->len > FRAME_DATAGRAM_MAX)
 			kith_read_fail(r);
 		break;
-	default: /* a number off the wire, not an enum */
-		read_unknown(r, f);
-		break;
+	default: /* a number off the wire, not an enum */ read_unknown(r, f); break;
 	}
 }
 
 static void read_fields(struct kith_reader *r, struct frame *f)
 {
 	switch (f->id) {
-	case FRAME_PADDING:
-		kith_read_zeros(r, r->left);
-		break;
-	case FRAME_PING:
-		break;
-	case FRAME_ACK:
-		read_ack(r, f);
-		break;
-	case FRAME_MSG:
-		read_msg(r, f);
-		break;
-	case FRAME_STREAM:
-		read_stream(r, f);
-		break;
+	case FRAME_PADDING: kith_read_zeros(r, r->left); break;
+	case FRAME_PING: break;
+	case FRAME_ACK: read_ack(r, f); break;
+	case FRAME_MSG: read_msg(r, f); break;
+	case FRAME_STREAM: read_stream(r, f); break;
 	case FRAME_RESET:
 		f->number = kith_read_varint(r);
 		f->code = kith_read_varint(r);
@@ -164,26 +145,18 @@ static void read_fields(struct kith_reader *r, struct frame *f)
 		f->code = kith_read_varint(r);
 		break;
 	case FRAME_MAX_DATA:
-	case FRAME_MAX_MSG:
-		f->value = kith_read_varint(r);
-		break;
+	case FRAME_MAX_MSG: f->value = kith_read_varint(r); break;
 	case FRAME_MAX_STREAM:
 		f->number = kith_read_varint(r);
 		f->value = kith_read_varint(r);
 		break;
-	case FRAME_PROBE:
-		kith_read_bytes(r, f->token, sizeof(f->token));
-		break;
+	case FRAME_PROBE: kith_read_bytes(r, f->token, sizeof(f->token)); break;
 	case FRAME_ECHO:
 		kith_read_bytes(r, f->token, sizeof(f->token));
 		kith_addr_read(r, &f->addr);
 		break;
-	case FRAME_CLOSE:
-		f->code = kith_read_varint(r);
-		break;
-	default: /* a number off the wire, not an enum */
-		read_other(r, f);
-		break;
+	case FRAME_CLOSE: f->code = kith_read_varint(r); break;
+	default: /* a number off the wire, not an enum */ read_other(r, f); break;
 	}
 }
 

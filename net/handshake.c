@@ -32,8 +32,8 @@ void kith__net_obf_service(uint8_t out[static 32], const uint8_t ml[static 32], 
 	kith_kdf(out, ml, 32, KITH_L_SV_OBF, data, sizeof(data));
 }
 
-void kith__net_prologue_link(uint8_t out[static NET_PROLOGUE_LINK], uint32_t device,
-			     uint32_t epoch, uint64_t day)
+void kith__net_prologue_link(uint8_t out[static NET_PROLOGUE_LINK], uint32_t device, uint32_t epoch,
+			     uint64_t day)
 {
 	struct kith_writer w;
 
@@ -198,8 +198,8 @@ int kith__net_create1(struct kith_noise *st, uint8_t noise1[static NET_NOISE1],
 	kith_dh_public(noise1, e_secret);
 	kith_dh_public(s_public, s_secret);
 	kith__net_payload1_write(payload, p);
-	mix_e(st, noise1);                          /* e */
-	status = mix_dh(st, e_secret, responder);   /* es */
+	mix_e(st, noise1);                        /* e */
+	status = mix_dh(st, e_secret, responder); /* es */
 	if (status == KITH_OK) {
 		(void)kith_noise_seal(st, noise1 + 32, s_public, 32); /* s */
 		status = mix_dh(st, s_secret, responder);             /* ss */
@@ -216,8 +216,8 @@ int kith__net_consume1_static(struct kith_noise *st, uint8_t s_public[static 32]
 {
 	int status;
 
-	mix_e(st, noise1);                    /* e */
-	status = mix_dh(st, secret, noise1);  /* es */
+	mix_e(st, noise1);                   /* e */
+	status = mix_dh(st, secret, noise1); /* es */
 	if (status == KITH_OK)
 		status = kith_noise_open(st, s_public, noise1 + 32, 48); /* s */
 	return status;
@@ -248,8 +248,8 @@ int kith__net_create2(struct kith_noise *st, uint8_t noise2[static NET_NOISE2],
 
 	kith_dh_public(noise2, e_secret);
 	kith__net_payload2_write(payload, p);
-	mix_e(st, noise2);                           /* e */
-	status = mix_dh(st, e_secret, e_initiator);  /* ee */
+	mix_e(st, noise2);                          /* e */
+	status = mix_dh(st, e_secret, e_initiator); /* ee */
 	if (status == KITH_OK)
 		status = mix_dh(st, e_secret, s_initiator); /* se */
 	if (status == KITH_OK) {

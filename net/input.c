@@ -30,23 +30,18 @@ static struct summary survey(const uint8_t *plain, size_t len)
 		case FRAME_PROBE:
 		case FRAME_ECHO:
 		case FRAME_CLOSE:
-		case FRAME_RELAY_DATA:
-			break;
+		case FRAME_RELAY_DATA: break;
 		case FRAME_STREAM:
 			sum.data = sum.eliciting = true;
 			sum.at_once |= f.fin;
 			break;
-		case FRAME_MSG:
-			sum.data = sum.eliciting = sum.at_once = true;
-			break;
+		case FRAME_MSG: sum.data = sum.eliciting = sum.at_once = true; break;
 		case FRAME_RESET:
 		case FRAME_STOP:
 		case FRAME_MAX_DATA:
 		case FRAME_MAX_STREAM:
 		case FRAME_MAX_MSG:
-		case FRAME_PING:
-			sum.eliciting = sum.at_once = true;
-			break;
+		case FRAME_PING: sum.eliciting = sum.at_once = true; break;
 		default: /* a number off the wire, not an enum */
 			sum.unknown++;
 			sum.eliciting = true;
@@ -97,28 +92,20 @@ static int apply(struct kith_net *n, struct session *s, const struct frame *f,
 		 const struct net_path *path, kith_time now)
 {
 	switch (f->id) {
-	case FRAME_ACK:
-		return kith__net_recovery_ack(n, s, f, now);
-	case FRAME_MSG:
-		return kith__net_msg_input(n, s, f);
+	case FRAME_ACK: return kith__net_recovery_ack(n, s, f, now);
+	case FRAME_MSG: return kith__net_msg_input(n, s, f);
 	case FRAME_STREAM:
 	case FRAME_RESET:
 	case FRAME_STOP:
 	case FRAME_MAX_DATA:
-	case FRAME_MAX_STREAM:
-		return kith__net_stream_input(n, s, f, now);
+	case FRAME_MAX_STREAM: return kith__net_stream_input(n, s, f, now);
 	case FRAME_MAX_MSG:
 		if (f->value > s->out_limit)
 			s->out_limit = f->value;
 		return KITH_OK;
-	case FRAME_PROBE:
-		queue_echo(n, s, f, path);
-		return KITH_OK;
-	case FRAME_ECHO:
-		take_echo(n, s, f);
-		return KITH_OK;
-	default: /* padding, PING, and what later milestones will use */
-		return KITH_OK;
+	case FRAME_PROBE: queue_echo(n, s, f, path); return KITH_OK;
+	case FRAME_ECHO: take_echo(n, s, f); return KITH_OK;
+	default: /* padding, PING, and what later milestones will use */ return KITH_OK;
 	}
 }
 

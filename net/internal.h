@@ -10,18 +10,18 @@
 #include "net/net.h"
 #include "net/session.h"
 
-#define HALF_LIFE_US (10u * KITH_US_PER_S)
-#define HALF_PATHS 10u
-#define HALF_ANSWERS 4u
-#define PENDING_ADDRS 8u
-#define ANSWERS_MAX 64u  /* handshake answers between two drains of the output */
-#define PROBES_MAX 64u   /* PROBE and ECHO waiting to leave */
-#define LIMITER_SLOTS 1024u
-#define OBF_MAX 9u       /* 3 live P x 3 days */
+#define HALF_LIFE_US    (10u * KITH_US_PER_S)
+#define HALF_PATHS      10u
+#define HALF_ANSWERS    4u
+#define PENDING_ADDRS   8u
+#define ANSWERS_MAX     64u /* handshake answers between two drains of the output */
+#define PROBES_MAX      64u /* PROBE and ECHO waiting to leave */
+#define LIMITER_SLOTS   1024u
+#define OBF_MAX         9u       /* 3 live P x 3 days */
 #define EVENT_BYTES_MAX 8388608u /* undrained message bytes; then no data is taken */
-#define IDX_HALF 0x80000000u
-#define DAY_S 86400u
-#define DAY_EDGE_S 10800u /* 3 h */
+#define IDX_HALF        0x80000000u
+#define DAY_S           86400u
+#define DAY_EDGE_S      10800u /* 3 h */
 
 /* A contact device. */
 struct link_peer {
@@ -40,8 +40,8 @@ struct link_peer {
 /* A handshake of ours. */
 struct pending {
 	enum kith_net_kind kind;
-	uint32_t number;         /* of the session to be */
-	struct session *rekey;   /* or the one that gets a new epoch */
+	uint32_t number;       /* of the session to be */
+	struct session *rekey; /* or the one that gets a new epoch */
 	struct link_peer *link;
 	uint8_t responder[32], k_obf[32], e_secret[32], s_secret[32], psk[2][32];
 	uint8_t ml[32], incarnation[8];
@@ -84,12 +84,14 @@ struct half {
 	} path[HALF_PATHS];
 };
 
+/* A handshake answer that waits to leave. */
 struct answer {
 	struct net_path path;
 	size_t len;
 	uint8_t bytes[NET_MSG1_MAX];
 };
 
+/* A PROBE or ECHO that waits to leave. */
 struct probe {
 	uint32_t number; /* session */
 	struct net_path path;
@@ -97,12 +99,14 @@ struct probe {
 	uint8_t token[8];
 };
 
+/* A token bucket. */
 struct bucket {
 	uint64_t tag;
 	kith_time at;
 	uint32_t millis; /* tokens x 1,000 */
 };
 
+/* An own outer key. */
 struct obf {
 	uint8_t key[32];
 	uint32_t epoch;

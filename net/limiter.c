@@ -9,12 +9,12 @@
  */
 #include "net/internal.h"
 
-#define GROUP_PER_S 10u
-#define GROUP_BURST 20u
+#define GROUP_PER_S  10u
+#define GROUP_BURST  20u
 #define GLOBAL_PER_S 1000u
 #define GLOBAL_BURST 1000u
 #define STRICT_PER_S 200u
-#define WAYS 4u
+#define WAYS         4u
 
 static void refill(struct bucket *b, unsigned per_s, unsigned burst, kith_time now)
 {

@@ -34,8 +34,7 @@ static bool root_equal(const struct kith_net_link_peer *a, const struct kith_net
 	if (a->root_count != b->root_count)
 		return false;
 	for (i = 0; i < a->root_count; i++)
-		if (a->root[i].day != b->root[i].day ||
-		    !kith_equal(a->root[i].l, b->root[i].l, 32))
+		if (a->root[i].day != b->root[i].day || !kith_equal(a->root[i].l, b->root[i].l, 32))
 			return false;
 	return true;
 }

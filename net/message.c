@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define HEAD_MAX 24u /* bytes of a MSG frame before its data, at most */
+#define HEAD_MAX  24u  /* bytes of a MSG frame before its data, at most */
 #define SLICE_MIN 256u /* no smaller fragments, unless the rest fits */
 
 /* ---- out: queues ---- */
@@ -216,8 +216,8 @@ void kith__net_msg_acked(struct kith_net *n, struct session *s, const struct ref
 	if (ref->len < m->len) {
 		if (kith__net_ranges_add(&m->acked, n->alloc, ref->offset, end, NET_RANGES_MAX) !=
 			    KITH_OK ||
-		    kith__net_ranges_remove(&m->lost, n->alloc, ref->offset, end,
-					    NET_RANGES_MAX) != KITH_OK) {
+		    kith__net_ranges_remove(&m->lost, n->alloc, ref->offset, end, NET_RANGES_MAX) !=
+			    KITH_OK) {
 			/* no memory to note it: all of it goes again */
 			kith__net_ranges_free(&m->acked, n->alloc);
 			kith__net_ranges_free(&m->lost, n->alloc);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define RHK_LIFE_US (UINT64_C(86400) * KITH_US_PER_S)
+#define RHK_LIFE_US   (UINT64_C(86400) * KITH_US_PER_S)
 #define RHK_FORMER_US (UINT64_C(4000) * KITH_US_PER_S) /* longest life of an epoch */
 
 static void draw_identity(struct kith_net *n, kith_time now)
@@ -21,7 +21,8 @@ static void draw_identity(struct kith_net *n, kith_time now)
 	kith_noncer_init(&n->noncer, n->rng);
 }
 
-struct kith_net *kith_net_new(const struct kith_net_config *cfg, struct kith_rng *rng, kith_time now)
+struct kith_net *kith_net_new(const struct kith_net_config *cfg, struct kith_rng *rng,
+			      kith_time now)
 {
 	struct kith_net *n = kith_alloc_zero(cfg->alloc, 1, sizeof(*n));
 
@@ -178,8 +179,7 @@ kith_time kith_net_deadline(const struct kith_net *n)
 	if (n->heap_len > 0 && n->sessions[n->heap[0]]->deadline < at)
 		at = n->sessions[n->heap[0]]->deadline;
 	if (n->half_first != n->half_next) {
-		kith_time end =
-			n->half[n->half_first % KITH_NET_HALFOPEN_MAX]->born + HALF_LIFE_US;
+		kith_time end = n->half[n->half_first % KITH_NET_HALFOPEN_MAX]->born + HALF_LIFE_US;
 
 		at = end < at ? end : at;
 	}

@@ -11,13 +11,13 @@
  */
 #include "net/internal.h"
 
-#define SENT_MAX 16384u
-#define REFS_MAX 131072u
+#define SENT_MAX     16384u
+#define REFS_MAX     131072u
 #define WINDOW_FIRST (10u * NET_MSS)
 #define WINDOW_LEAST (4u * NET_MSS)
-#define WINDOW_MOST 8388608u
-#define THRESHOLD 3u
-#define PTO_MOST_US (4u * KITH_US_PER_S)
+#define WINDOW_MOST  8388608u
+#define THRESHOLD    3u
+#define PTO_MOST_US  (4u * KITH_US_PER_S)
 #define RTT_FIRST_US 333000u /* RFC 9002 6.2.2 */
 #define ACKED_MARGIN 64u
 
@@ -191,8 +191,8 @@ uint64_t kith__net_pto(const struct session *s)
 	const struct recovery *r = &s->rec;
 	uint64_t srtt = r->srtt != 0 ? r->srtt : RTT_FIRST_US;
 	uint64_t var = r->srtt != 0 ? 4 * r->rttvar : 2 * RTT_FIRST_US;
-	uint64_t pto = srtt + (var > NET_GRANULARITY_US ? var : NET_GRANULARITY_US) +
-		       NET_ACK_DELAY_US;
+	uint64_t pto =
+		srtt + (var > NET_GRANULARITY_US ? var : NET_GRANULARITY_US) + NET_ACK_DELAY_US;
 	uint64_t most = pto > PTO_MOST_US ? pto : PTO_MOST_US;
 	unsigned shift = r->pto_count < 20 ? r->pto_count : 20;
 

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#define NO_SLOT UINT32_MAX
-#define PUNISH_US (600u * KITH_US_PER_S)
+#define NO_SLOT    UINT32_MAX
+#define PUNISH_US  (600u * KITH_US_PER_S)
 #define CROSSED_US (10u * KITH_US_PER_S)
 
 struct session *kith__net_session_find(const struct kith_net *n, uint32_t number)
@@ -317,8 +317,9 @@ void kith__net_session_restart(struct kith_net *n, struct session *s, kith_time 
 	s->max_msg_due = s->max_data_due = s->has_candidate = s->frozen = false;
 	s->current = 0;
 	s->last_heard = now;
-	(void)kith__net_event_add(
-		n, &(struct kith_net_event){.kind = KITH_NET_PEER_RESTARTED,
-					    .session = number,
-					    .peer = s->link != NULL ? s->link->v.peer : 0});
+	(void)kith__net_event_add(n,
+				  &(struct kith_net_event){.kind = KITH_NET_PEER_RESTARTED,
+							   .session = number,
+							   .peer = s->link != NULL ? s->link->v.peer
+										   : 0});
 }

@@ -6,34 +6,35 @@
 #ifndef KITH_NET_SESSION_H
 #define KITH_NET_SESSION_H
 
-#include <assert.h>
-
 #include "base/map.h"
 #include "net/codec.h"
 #include "net/net.h"
 
-#define NET_CLASSES 3u
-#define NET_SKIPPED 4u     /* remembered packet numbers that were never sent */
-#define NET_MSS KITH_DGRAM_SAFE
-#define NET_GRANULARITY_US 1000u       /* RFC 9002 6.1.2 */
-#define NET_ACK_DELAY_US 10000u        /* longest delay of an ACK */
-#define NET_SILENCE_US (30u * KITH_US_PER_S)
-#define NET_IDLE_US (UINT64_C(3600) * KITH_US_PER_S)
-#define NET_RANGES_MAX 128u            /* holes in one message or stream */
+#define NET_CLASSES        3u
+#define NET_SKIPPED        4u /* remembered packet numbers that were never sent */
+#define NET_MSS            KITH_DGRAM_SAFE
+#define NET_GRANULARITY_US 1000u  /* RFC 9002 6.1.2 */
+#define NET_ACK_DELAY_US   10000u /* longest delay of an ACK */
+#define NET_SILENCE_US     (30u * KITH_US_PER_S)
+#define NET_IDLE_US        (UINT64_C(3600) * KITH_US_PER_S)
+#define NET_RANGES_MAX     128u /* holes in one message or stream */
 
+/* An event in the queue of the owner, or kept ready for it. */
 struct event_node {
 	struct event_node *next;
 	struct kith_net_event ev;
-	bool kept;   /* belongs to a stream or device, which may queue it again */
+	bool kept; /* belongs to a stream or device, which may queue it again */
 	bool queued;
 	uint8_t bytes[];
 };
 
+/* Where a datagram came from or goes to. */
 struct net_path {
 	struct kith_addr remote, local;
 	uint32_t carrier;
 };
 
+/* The keys of one handshake. */
 struct epoch {
 	uint8_t tx[32], rx[32], rhk[32]; /* rhk: the peer's header key */
 	uint32_t idx_in, idx_out;
@@ -43,7 +44,15 @@ struct epoch {
 	bool live, initiator, lower; /* lower: started by the lower LK */
 };
 
-enum ref_kind { REF_MSG, REF_STREAM, REF_MAX_DATA, REF_MAX_STREAM, REF_MAX_MSG, REF_RESET, REF_STOP };
+enum ref_kind {
+	REF_MSG,
+	REF_STREAM,
+	REF_MAX_DATA,
+	REF_MAX_STREAM,
+	REF_MAX_MSG,
+	REF_RESET,
+	REF_STOP
+};
 /* What a packet carried, for ACK and loss. */
 struct ref {
 	uint64_t number, offset;
@@ -91,17 +100,18 @@ struct stream {
 	uint64_t id;
 	uint8_t class;
 	struct ring tx, rx;
-	uint64_t tx_base, tx_next, tx_end, tx_limit; /* unacked from, unsent from, end, peer's limit */
+	uint64_t tx_base, tx_next, tx_end,
+		tx_limit; /* unacked from, unsent from, end, peer's limit */
 	struct ranges tx_acked, tx_lost;
 	uint64_t rx_base, rx_limit, rx_window, rx_high, rx_final; /* rx_final UINT64_MAX: unknown */
 	struct ranges rx_have;
 	kith_time rx_raised;
 	uint64_t code;
 	bool tx_fin, tx_fin_sent, tx_fin_lost, tx_fin_acked; /* end of our side */
-	bool reset, reset_due, reset_acked;    /* we gave up our side */
+	bool reset, reset_due, reset_acked;                  /* we gave up our side */
 	bool stop_due;
-	bool rx_fin_read, rx_reset, rx_told;   /* end of theirs */
-	bool limit_due, short_write, gone;     /* gone: the owner let it go */
+	bool rx_fin_read, rx_reset, rx_told; /* end of theirs */
+	bool limit_due, short_write, gone;   /* gone: the owner let it go */
 	uint32_t deficit;
 	struct event_node *readable, *writable;
 };
@@ -111,8 +121,8 @@ struct recovery {
 	uint32_t sent_cap, sent_count;
 	uint32_t ref_cap, ref_first, ref_next;
 	struct ref *refs;
-	uint64_t base; /* pn of the oldest entry; base + sent_count = next pn */
-	uint64_t largest_acked; /* + 1, 0 = none */
+	uint64_t base;              /* pn of the oldest entry; base + sent_count = next pn */
+	uint64_t largest_acked;     /* + 1, 0 = none */
 	uint64_t in_flight, flying; /* bytes, packets */
 	uint64_t cwnd, ssthresh;
 	uint64_t round_end, round_acked, round_lost;
@@ -167,7 +177,7 @@ struct session {
 
 	struct stream **streams;
 	size_t stream_cap, stream_count;
-	unsigned turn; /* round robin among streams */
+	unsigned turn;                /* round robin among streams */
 	uint64_t next_own, next_peer; /* stream ids */
 	uint64_t data_out, data_out_limit, data_in, data_in_read, data_in_limit, data_in_window;
 	kith_time data_in_raised;
@@ -177,7 +187,7 @@ struct session {
 	kith_time keepalive_at, last_heard, last_used, tidy_at;
 	struct event_node *came, *lost; /* SESSION_UP and SESSION_LOST, had beforehand */
 };
-static_assert(sizeof(struct session) <= 1600, "session memory budget (transport.md 13)");
+_Static_assert(sizeof(struct session) <= 1600, "session memory budget (transport.md 13)");
 
 /* ---- session.c ---- */
 struct session *kith__net_session_find(const struct kith_net *n, uint32_t number);
@@ -189,7 +199,8 @@ uint32_t kith__net_session_number(struct kith_net *n);
 void kith__net_session_drop(struct kith_net *n, struct session *s, enum kith_net_lost why);
 /* Says SESSION_UP. */
 void kith__net_session_up(struct kith_net *n, struct session *s);
-/* The owner loses it at once (messages returned, SESSION_LOST); CLOSE leaves twice, then it goes. */
+/* The owner loses it at once (messages returned, SESSION_LOST); CLOSE leaves twice, then it goes.
+ */
 void kith__net_session_close(struct kith_net *n, struct session *s, uint64_t code,
 			     enum kith_net_lost why, kith_time now);
 /* The peer broke the protocol: closes, and its next handshakes are slowed down. */
@@ -241,8 +252,7 @@ void kith__net_recovery_clear(struct kith_net *n, struct session *s);
 /* ---- message.c ---- */
 void kith__net_msg_write(struct kith_net *n, struct session *s, struct kith_writer *w,
 			 unsigned class);
-int kith__net_msg_input(struct kith_net *n, struct session *s, const struct frame *f)
-	KITH_MUST_USE;
+int kith__net_msg_input(struct kith_net *n, struct session *s, const struct frame *f) KITH_MUST_USE;
 void kith__net_msg_acked(struct kith_net *n, struct session *s, const struct ref *ref);
 void kith__net_msg_lost(struct kith_net *n, struct session *s, const struct ref *ref);
 void kith__net_msg_return_all(struct kith_net *n, struct session *s);

@@ -13,9 +13,9 @@
 
 #include <string.h>
 
-#define ROUNDS 5u
+#define ROUNDS      5u
 #define COOKIES_MAX 4u
-#define MSG1_FIXED 232u
+#define MSG1_FIXED  232u
 
 static const uint32_t wait_ms[ROUNDS] = {250, 500, 1000, 2000, 2000};
 
@@ -87,8 +87,7 @@ static int take_addresses(const struct kith_net *n, struct pending *p,
 }
 
 /* TAI64N of max(now, last + 1 ns). */
-static void next_time(const struct kith_net *n, struct link_peer *l, uint8_t out[12],
-		      kith_time now)
+static void next_time(const struct kith_net *n, struct link_peer *l, uint8_t out[12], kith_time now)
 {
 	uint64_t us = kith__net_wall_us(n, now);
 	uint64_t sec = (UINT64_C(1) << 62) + 10 + us / KITH_US_PER_S;
@@ -193,8 +192,7 @@ static int check_target(struct kith_net *n, const struct kith_net_target *t,
 	}
 	if (n->pending_count >= KITH_NET_PENDING_MAX)
 		return KITH_E_FULL;
-	if (rekey == NULL &&
-	    n->session_count + n->pending_count >= KITH_NET_SESSIONS_MAX)
+	if (rekey == NULL && n->session_count + n->pending_count >= KITH_NET_SESSIONS_MAX)
 		return KITH_E_FULL;
 	return KITH_OK;
 }
@@ -300,18 +298,27 @@ static struct session *owner(struct kith_net *n, struct pending *p, const struct
 	return s;
 }
 
-static void finish(struct kith_net *n, struct pending *p, const struct kith_noise *st,
-		   const struct payload2 *pl, uint32_t idx_r, unsigned root,
+/* A msg2 that opened. */
+struct opened {
+	struct kith_noise st;
+	struct payload2 pl;
+	uint32_t idx_r;
+	unsigned root; /* the psk came from this root */
+};
+
+/* The session is there; frees `p`. */
+static void finish(struct kith_net *n, struct pending *p, const struct opened *o,
 		   const struct kith_dgram_in *in, kith_time now)
 {
-	struct epoch e = {.idx_in = p->idx_i, .idx_out = idx_r, .initiator = true};
+	const struct payload2 *pl = &o->pl;
+	struct epoch e = {.idx_in = p->idx_i, .idx_out = o->idx_r, .initiator = true};
 	struct hs_keys keys;
 	bool fresh;
 	struct session *s = owner(n, p, pl, &fresh, now);
 
 	if (s == NULL)
 		return; /* the next copy of msg2 tries again */
-	kith__net_finish(st, true, &keys);
+	kith__net_finish(&o->st, true, &keys);
 	memcpy(e.tx, keys.tx, 32);
 	memcpy(e.rx, keys.rx, 32);
 	memcpy(e.rhk, pl->rhk, 32);
@@ -327,7 +334,7 @@ static void finish(struct kith_net *n, struct pending *p, const struct kith_nois
 		s->link = p->link;
 		s->link->session = s;
 		s->role_a = e.lower;
-		kith__net_link_success(n, p->link, p->day, root == 0);
+		kith__net_link_success(n, p->link, p->day, o->root == 0);
 	} else if (fresh) {
 		s->role_a = true;
 	}
@@ -355,14 +362,13 @@ static bool try_msg2(struct kith_net *n, struct pending *p, const struct kith_dg
 		     kith_time now)
 {
 	uint8_t noise2[NET_NOISE2], key[32];
-	uint32_t idx_i, idx_r;
-	struct kith_noise st;
-	struct payload2 pl;
+	uint32_t idx_i;
+	struct opened o = {.root = 0};
 	unsigned i;
 	int status;
 
 	kith__net_key2(key, p->k_obf, p->noise1);
-	status = kith__net_unwrap2(noise2, &idx_i, &idx_r, key, in->data, in->len);
+	status = kith__net_unwrap2(noise2, &idx_i, &o.idx_r, key, in->data, in->len);
 	kith_wipe(key, sizeof(key));
 	if (status == KITH_E_AUTH)
 		return false;
@@ -372,14 +378,16 @@ static bool try_msg2(struct kith_net *n, struct pending *p, const struct kith_dg
 	}
 	status = KITH_E_AUTH;
 	for (i = 0; i < p->psk_count && status != KITH_OK; i++) {
-		st = p->st;
-		status = kith__net_consume2(&st, &pl, noise2, p->e_secret, p->s_secret, p->psk[i]);
+		o.st = p->st;
+		o.root = i;
+		status = kith__net_consume2(&o.st, &o.pl, noise2, p->e_secret, p->s_secret,
+					    p->psk[i]);
 	}
 	if (status == KITH_OK)
-		finish(n, p, &st, &pl, idx_r, i - 1, in, now); /* p is gone */
+		finish(n, p, &o, in, now); /* p is gone */
 	else
 		n->count.drop_open++;
-	kith_noise_wipe(&st);
+	kith_noise_wipe(&o.st);
 	return true;
 }
 
@@ -388,9 +396,8 @@ static bool try_cookie(struct kith_net *n, struct pending *p, unsigned at,
 {
 	uint8_t cookie[16];
 
-	if (!p->to[at].sent ||
-	    kith__net_unwrap_cookie(cookie, p->k_obf, p->to[at].nonce, in->data, in->len) !=
-		    KITH_OK)
+	if (!p->to[at].sent || kith__net_unwrap_cookie(cookie, p->k_obf, p->to[at].nonce, in->data,
+						       in->len) != KITH_OK)
 		return false;
 	p->to[at].sent = false; /* one cookie for one msg1 */
 	if (p->yielded || p->to[at].cookies >= COOKIES_MAX) {
@@ -441,8 +448,9 @@ void kith__net_pending_tick(struct kith_net *n, kith_time now)
 			kith__net_pending_fail(n, p); /* another one takes place i */
 			continue;
 		}
-		p->next_at = now + kith_rng_jitter(n->rng, wait_ms[p->tries] *
-							   (uint64_t)KITH_US_PER_MS, 10);
+		p->next_at =
+			now +
+			kith_rng_jitter(n->rng, wait_ms[p->tries] * (uint64_t)KITH_US_PER_MS, 10);
 		p->tries++;
 		p->due = (1u << p->to_count) - 1;
 		i++;

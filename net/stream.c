@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define RING_FIRST 4096u
+#define RING_FIRST  4096u
 #define WRITE_LEAST KITH_NET_STREAM_WINDOW /* bytes taken before any is acked, at least */
 
 struct stream *kith__net_stream_find(const struct session *s, uint64_t id)
@@ -56,7 +56,7 @@ struct stream *kith__net_stream_new(struct kith_net *n, struct session *s, uint6
 	if (t == NULL)
 		return NULL;
 	t->id = id;
-	t->class = (uint8_t)class;
+	t->class = (uint8_t) class;
 	t->tx_limit = t->rx_limit = t->rx_window = KITH_NET_STREAM_WINDOW;
 	t->rx_final = UINT64_MAX;
 	t->readable = own_event(n, s, id, KITH_NET_STREAM_READABLE);
@@ -208,8 +208,8 @@ int kith_net_stream_write(struct kith_net *n, uint32_t session, uint32_t stream,
 		take = len;
 	else
 		t->short_write = true;
-	if (take > 0 && kith__net_ring_room(n, &t->tx, t->tx_base, t->tx_end, t->tx_end + take) !=
-				KITH_OK)
+	if (take > 0 &&
+	    kith__net_ring_room(n, &t->tx, t->tx_base, t->tx_end, t->tx_end + take) != KITH_OK)
 		return KITH_E_FULL;
 	for (done = 0; done < take;) {
 		size_t at = (size_t)(t->tx_end & (t->tx.cap - 1));
@@ -294,8 +294,8 @@ int kith_net_stream_read(struct kith_net *n, uint32_t session, uint32_t stream, 
 		t->rx_base += part;
 	}
 	/* cuts at the low end: needs no memory */
-	KITH_ASSERT(kith__net_ranges_remove(&t->rx_have, n->alloc, 0, t->rx_base,
-					    NET_RANGES_MAX) == KITH_OK);
+	KITH_ASSERT(kith__net_ranges_remove(&t->rx_have, n->alloc, 0, t->rx_base, NET_RANGES_MAX) ==
+		    KITH_OK);
 	*got = len;
 	*fin = t->rx_base == t->rx_final;
 	if (len > 0)

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define HEAD_MAX 24u /* bytes of a STREAM frame before its data, at most */
+#define HEAD_MAX  24u /* bytes of a STREAM frame before its data, at most */
 #define SLICE_MIN 64u
-#define QUANTUM 4800u
+#define QUANTUM   4800u
 
 /* ---- in ---- */
 
@@ -67,8 +67,7 @@ static void copy_in(struct stream *t, uint64_t offset, const uint8_t *data, uint
 	}
 }
 
-static int take_data(struct kith_net *n, struct session *s, struct stream *t,
-		     const struct frame *f)
+static int take_data(struct kith_net *n, struct session *s, struct stream *t, const struct frame *f)
 {
 	uint64_t end = f->offset + f->len;
 	uint64_t from = f->offset > t->rx_base ? f->offset : t->rx_base;
@@ -294,8 +293,7 @@ static void bytes_acked(struct kith_net *n, struct session *s, struct stream *t,
 		t->tx_fin_acked = true;
 	if (t->reset || low > end)
 		return;
-	if (kith__net_ranges_add(&t->tx_acked, n->alloc, low, end, NET_RANGES_MAX) !=
-		    KITH_OK ||
+	if (kith__net_ranges_add(&t->tx_acked, n->alloc, low, end, NET_RANGES_MAX) != KITH_OK ||
 	    kith__net_ranges_remove(&t->tx_lost, n->alloc, ref->offset, end, NET_RANGES_MAX) !=
 		    KITH_OK) {
 		/* not to be noted: it goes again */

@@ -15,15 +15,15 @@
  */
 #include "net/internal.h"
 
-#define REKEY_US (120u * KITH_US_PER_S)
+#define REKEY_US           (120u * KITH_US_PER_S)
 #define REKEY_RESPONDER_US (30u * KITH_US_PER_S) /* later than the initiator */
-#define REKEY_IDLE_US (UINT64_C(3600) * KITH_US_PER_S)
-#define REKEY_RETRY_US (10u * KITH_US_PER_S)
-#define REKEY_GRACE_US (180u * KITH_US_PER_S)
-#define REKEY_PACKETS (UINT64_C(1) << 23)
-#define EPOCH_PACKETS (UINT64_C(1) << 24)
-#define TIDY_US (10u * KITH_US_PER_S)
-#define CANDIDATE_TRIES 3u
+#define REKEY_IDLE_US      (UINT64_C(3600) * KITH_US_PER_S)
+#define REKEY_RETRY_US     (10u * KITH_US_PER_S)
+#define REKEY_GRACE_US     (180u * KITH_US_PER_S)
+#define REKEY_PACKETS      (UINT64_C(1) << 23)
+#define EPOCH_PACKETS      (UINT64_C(1) << 24)
+#define TIDY_US            (10u * KITH_US_PER_S)
+#define CANDIDATE_TRIES    3u
 
 /* ---- the heap ---- */
 

@@ -13,9 +13,9 @@
 
 #include <string.h>
 
-#define VERSION 1u
-#define TYPE_MSG1 1u
-#define TYPE_MSG2 2u
+#define VERSION     1u
+#define TYPE_MSG1   1u
+#define TYPE_MSG2   2u
 #define TYPE_COOKIE 3u
 
 static const uint8_t suite = KITH_SUITE;
@@ -32,8 +32,8 @@ static size_t wrap(uint8_t *out, const uint8_t key[static 32], struct kith_nonce
 }
 
 /* Opens into `plain` (NET_MSG1_MAX bytes) and checks version and type. */
-static int unwrap(struct kith_reader *r, uint8_t *plain, unsigned type, const uint8_t key[static 32],
-		  const uint8_t *in, size_t len)
+static int unwrap(struct kith_reader *r, uint8_t *plain, unsigned type,
+		  const uint8_t key[static 32], const uint8_t *in, size_t len)
 {
 	if (len < NET_COOKIE_MIN || len > NET_MSG1_MAX ||
 	    kith_open(plain, key, &suite, 1, in, len) != KITH_OK)

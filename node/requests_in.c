@@ -504,6 +504,20 @@ static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_op
 	return status;
 }
 
+/* The request told an older list: chains of the present one, and the body that tells it (0: none). */
+static size_t own_list_changed(struct kith_node *n, struct kith_contact *c, const struct kith_list *own, uint8_t *out, size_t cap)
+{
+	uint8_t ml[KITH_MAILBOXES_MAX][32];
+	unsigned i;
+
+	for (i = 0; i < own->count; i++)
+		memcpy(ml[i], own->box[i].ml, 32);
+	if (kith__tagbook_list(&c->recv, own->version, (const uint8_t (*)[32])ml, own->count) != KITH_OK)
+		return 0;
+	kith__dirty(n, c, false, false, true);
+	return kith__list_encode(out, cap, own);
+}
+
 static void queue_first(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_list own;
@@ -515,7 +529,7 @@ static void queue_first(struct kith_node *n, struct kith_contact *c)
 	if (c->recv.count > 0 && c->recv.list[c->recv.count - 1].version == own.version)
 		len = 0;
 	else
-		len = kith__list_encode(content, sizeof(content), &own);
+		len = own_list_changed(n, c, &own, content, sizeof(content));
 	if (len > 0)
 		(void)kith__outbox_add(n, c, KITH_BODY_LIST, 0, NULL, content, len);
 	kith__outbox_reseal(n, c);

@@ -44,7 +44,8 @@ static size_t all_frames(uint8_t *out, size_t cap)
 
 TEST(net_frames_read_back)
 {
-	static const uint64_t ids[] = {2, 3, 4, 6, 7, 8, 9, 10, 16, 17, 18, 19, 20, 0x1234, 5, 1, 63};
+	static const uint64_t ids[] = {2,  3,  4,  6,  7,      8, 9, 10, 16,
+				       17, 18, 19, 20, 0x1234, 5, 1, 63};
 	uint8_t buffer[512];
 	size_t len = all_frames(buffer, sizeof(buffer));
 	struct kith_reader r;
@@ -104,18 +105,18 @@ static bool parses(const char *data, size_t len)
 TEST(net_frames_malformed)
 {
 	CHECK(parses("\x00\x00\x00", 3));
-	CHECK(!parses("\x00\x00\x01", 3));         /* padding that is not zero */
-	CHECK(!parses("\x40\x01", 2));             /* long form of a short id */
-	CHECK(!parses("\x02\x05\x00\x00", 4));     /* ACK without ranges */
+	CHECK(!parses("\x00\x00\x01", 3));             /* padding that is not zero */
+	CHECK(!parses("\x40\x01", 2));                 /* long form of a short id */
+	CHECK(!parses("\x02\x05\x00\x00", 4));         /* ACK without ranges */
 	CHECK(!parses("\x02\x05\x00\x01\x01\x01", 6)); /* first gap not 0 */
 	CHECK(!parses("\x02\x05\x00\x01\x00\x00", 6)); /* empty range */
 	CHECK(!parses("\x02\x05\x00\x01\x00\x07", 6)); /* below 0 */
 	CHECK(parses("\x02\x05\x00\x01\x00\x06", 6));
 	CHECK(!parses("\x02\x05\x00\x02\x00\x06\x00\x01", 8)); /* a range below 0 */
-	CHECK(!parses("\x03\x01\x00\x00\x00", 5));     /* empty message */
-	CHECK(!parses("\x03\x01\x02\x01\x02zz", 7));   /* beyond its total */
-	CHECK(!parses("\x04\x01\x00\x02\x00", 5));     /* unknown flag */
-	CHECK(!parses("\x04\x01\x00\x00\x00", 5));     /* nothing in it */
+	CHECK(!parses("\x03\x01\x00\x00\x00", 5));             /* empty message */
+	CHECK(!parses("\x03\x01\x02\x01\x02zz", 7));           /* beyond its total */
+	CHECK(!parses("\x04\x01\x00\x02\x00", 5));             /* unknown flag */
+	CHECK(!parses("\x04\x01\x00\x00\x00", 5));             /* nothing in it */
 	CHECK(parses("\x04\x01\x00\x01\x00", 5));
 }
 

@@ -243,8 +243,8 @@ TEST(net_close)
 	wire_drain(&w);
 	w.loss_pct = 0;
 	kith_net_close(w.net[0], a, w.now);
-	CHECK_EQ(kith_net_send_message(w.net[0], a, KITH_NET_CLASS_MESSAGE, (const uint8_t *)"x",
-				       1, 1, w.now),
+	CHECK_EQ(kith_net_send_message(w.net[0], a, KITH_NET_CLASS_MESSAGE, (const uint8_t *)"x", 1,
+				       1, w.now),
 		 KITH_E_NOTFOUND);
 	wire_run(&w, w.now + 1 * SEC);
 	CHECK_EQ(w.last[0][KITH_NET_SESSION_LOST].code, KITH_NET_LOST_LOCAL);
@@ -417,15 +417,15 @@ static void fault_case(const void *frames, size_t len, bool dies, uint64_t salt)
 
 TEST(net_faults_close)
 {
-	fault_case("\x01\x01\x01\x01", 4, false, 80);             /* PINGs */
-	fault_case("\x20\x01", 2, true, 81);                       /* cut off */
-	fault_case("\x3e\x02zz\x50\x42\x01z\x01", 9, false, 82);   /* unknown frames: skipped */
-	fault_case("\x3e\x7fzz", 4, true, 83);                     /* longer than the packet */
-	fault_case("\x02\x40\xff\x00\x01\x00\x01", 7, true, 84);   /* ACK of what was never sent */
-	fault_case("\x03\x50\x00\x01\x00\x01z", 7, true, 85);      /* seq beyond the window */
+	fault_case("\x01\x01\x01\x01", 4, false, 80);            /* PINGs */
+	fault_case("\x20\x01", 2, true, 81);                     /* cut off */
+	fault_case("\x3e\x02zz\x50\x42\x01z\x01", 9, false, 82); /* unknown frames: skipped */
+	fault_case("\x3e\x7fzz", 4, true, 83);                   /* longer than the packet */
+	fault_case("\x02\x40\xff\x00\x01\x00\x01", 7, true, 84); /* ACK of what was never sent */
+	fault_case("\x03\x50\x00\x01\x00\x01z", 7, true, 85);    /* seq beyond the window */
 	fault_case("\x04\x00\x80\x02\x00\x00\x00\x01z", 9, true, 86); /* beyond the stream window */
-	fault_case("\x04\x43\x84\x00\x00\x01z", 7, true, 87);      /* too many streams */
-	fault_case("\x00\x00\x00\x01", 4, true, 88);               /* padding that is not zero */
+	fault_case("\x04\x43\x84\x00\x00\x01z", 7, true, 87);         /* too many streams */
+	fault_case("\x00\x00\x00\x01", 4, true, 88);                  /* padding that is not zero */
 }
 
 TEST(net_skipped_numbers_catch_liars)

@@ -58,9 +58,9 @@ static void send_range(uint32_t session, uint32_t from, uint32_t to)
 	kith_time end = w.now + 600 * SEC;
 
 	while (from < to && w.now < end) {
-		int status = kith_net_send_message(w.net[0], session, KITH_NET_CLASS_MESSAGE, data,
-						   message(data, from, length_of(from)), from,
-						   w.now);
+		int status =
+			kith_net_send_message(w.net[0], session, KITH_NET_CLASS_MESSAGE, data,
+					      message(data, from, length_of(from)), from, w.now);
 
 		if (status == KITH_OK)
 			from++;
@@ -332,7 +332,8 @@ TEST(net_stream_flow_control)
 	for (i = 0; i < 200; i++) {
 		size_t got = 0;
 
-		CHECK_OK(kith_net_stream_write(w.net[0], a, stream, data, sizeof(data), &got, w.now));
+		CHECK_OK(kith_net_stream_write(w.net[0], a, stream, data, sizeof(data), &got,
+					       w.now));
 		out += got;
 		wire_run(&w, w.now + 50 * MS);
 	}
@@ -362,8 +363,7 @@ TEST(net_stream_reset)
 	wire_run(&w, w.now + 1 * SEC);
 	CHECK_EQ(w.events[1][KITH_NET_STREAM_READABLE], 1);
 	kith_net_stream_reset(w.net[0], a, stream, 3, w.now);
-	CHECK_EQ(kith_net_stream_write(w.net[0], a, stream, data, 1, &got, w.now),
-		 KITH_E_NOTFOUND);
+	CHECK_EQ(kith_net_stream_write(w.net[0], a, stream, data, 1, &got, w.now), KITH_E_NOTFOUND);
 	wire_run(&w, w.now + 1 * SEC);
 	CHECK_EQ(kith_net_stream_read(w.net[1], b, stream, data, sizeof(data), &got, &fin, w.now),
 		 KITH_E_STATE);

@@ -10,7 +10,7 @@
 #include "tests/test.h"
 
 #define WIRE_NODES 4
-#define WIRE_LOG 64
+#define WIRE_LOG   64
 
 struct wire_dgram {
 	kith_time at;
@@ -75,7 +75,7 @@ uint32_t wire_service(struct wire *w, unsigned i, unsigned j);
 uint32_t wire_up(const struct wire *w, unsigned i);
 
 #define WIRE_WALL_MS (UINT64_C(20775) * 86400000u + UINT64_C(12) * 3600000u)
-#define MS KITH_US_PER_MS
-#define SEC KITH_US_PER_S
+#define MS           KITH_US_PER_MS
+#define SEC          KITH_US_PER_S
 
 #endif
