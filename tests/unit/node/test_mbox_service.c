@@ -624,3 +624,41 @@ TEST(mbox_put_twice_in_one_batch)
 	CHECK_EQ(kith__mbox_service_status(w.service).items, 2);
 	world_free(&w);
 }
+
+/* More reads than a batch takes: the links wait and all are answered. */
+TEST(mbox_reads_beyond_one_batch)
+{
+	static struct world w;
+	uint8_t tags[16][16];
+	struct parcel p;
+	unsigned got = 0;
+
+	world_init(&w);
+	parcel_make(&p, 1);
+	CHECK_EQ(world_put(&w, 1, &p)->status, KITH_MBOX_OK);
+	for (unsigned i = 0; i < 16; i++)
+		memcpy(tags[i], p.tag, 16);
+	w.stall = true;
+	for (unsigned n = 0; n < 9; n++) {
+		uint32_t link = world_link(&w, 1);
+
+		CHECK_OK(kith__mbox_get(w.client[1], link, (const uint8_t(*)[16])tags, 16, w.now));
+		CHECK_OK(kith__mbox_info(w.client[1], link, w.now));
+		world_run(&w, 100 * MS);
+	}
+	CHECK(kith_store_full(w.store));
+	CHECK_EQ(w.shown, w.results);
+	w.stall = false;
+	for (unsigned n = 0; n < 18; n++) {
+		struct kith_mbox_result *r = world_result(&w);
+
+		CHECK_EQ(r->gone, false);
+		for (unsigned i = 0; i < 16 && r->verb == KITH_MBOX_GET; i++) {
+			CHECK_EQ(r->item[i].status, KITH_MBOX_OK);
+			CHECK_MEM(r->item[i].blob, p.blob, KITH_BLOB);
+			got++;
+		}
+	}
+	CHECK_EQ(got, 9 * 16);
+	world_free(&w);
+}
