@@ -18,9 +18,12 @@ struct kith_mbox_info { uint8_t version, flags; uint64_t now_s; uint8_t p, reten
 struct kith_mbox_bucket { uint16_t bucket; uint8_t p; };
 
 /* ---- client side (mbox_client.c): one link = one service session with one stream ---- */
-/* A link is opened for one purpose and closed by its owner; verbs may be queued before it is up.
- * Results come as kith_mbox_result, in request order; a link that fails gives GONE once, after
- * which its number is dead. All memory is the client's; result data lives until the next call. */
+/* A link is opened for one purpose and closed by its owner; verbs may be queued before it is up, 16
+ * at once (then KITH_E_FULL; KITH_E_NOTFOUND: no such link). Results come as kith_mbox_result, in
+ * request order (an answer out of order fails the link); a link that fails gives GONE once, after
+ * which its number is dead. All memory is the client's; result data lives until the next call.
+ * A cursor (day, pos) names the first place not listed yet; (0, 0) lists all. LIST covers days up to
+ * and including until_day; UINT32_MAX = no end. */
 struct kith_mbox_client;
 struct kith_mbox_client *kith__mbox_client_new(const struct kith_alloc *alloc, struct kith_net *net, struct kith_rng *rng);
 void kith__mbox_client_free(struct kith_mbox_client *c);
@@ -33,6 +36,9 @@ int kith__mbox_list(struct kith_mbox_client *c, uint32_t link, struct kith_mbox_
 int kith__mbox_get(struct kith_mbox_client *c, uint32_t link, const uint8_t (*tags)[16], unsigned count, kith_time now) KITH_MUST_USE; /* 4, 8 or 16 */
 int kith__mbox_delete(struct kith_mbox_client *c, uint32_t link, const uint8_t d[static 32], kith_time now) KITH_MUST_USE;
 int kith__mbox_watch(struct kith_mbox_client *c, uint32_t link, const struct kith_mbox_bucket *b, unsigned count, kith_time now) KITH_MUST_USE;
+/* Audit: one own tag and 7 more with 16 B nonces; the answer is H("mb.have", nonce | blob). */
+int kith__mbox_have(struct kith_mbox_client *c, uint32_t link, const uint8_t (*tags)[16], const uint8_t (*nonces)[16], kith_time now) KITH_MUST_USE; /* 8 each */
+/* Records of one period, which ends 3 h before until_s. The stamp binds del and all records. */
 int kith__mbox_keep(struct kith_mbox_client *c, uint32_t link, uint64_t until_s, const uint8_t del[static 16], const uint8_t stamp[static 64], const uint8_t (*records)[KITH_RECORD], unsigned count, kith_time now) KITH_MUST_USE;
 
 struct kith_mbox_result {
@@ -47,6 +53,8 @@ struct kith_mbox_result {
 	const uint32_t *positions;                               /* PUSH */
 	uint16_t bucket;                                         /* PUSH */
 	struct { enum kith_mbox_status status; const uint8_t *blob; size_t len; } item[16]; /* GET, in request order */
+	struct { enum kith_mbox_status status; uint64_t expiry_s; uint8_t hash[32]; } have[8]; /* HAVE */
+	enum kith_mbox_status kept[8];                           /* KEEP: count of them */
 	uint32_t cursor_day[KITH_MBOX_WATCH_MAX], cursor_pos[KITH_MBOX_WATCH_MAX]; /* WATCH */
 };
 /* Events of net that belong to a link of this client: true when consumed. */

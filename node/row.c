@@ -456,7 +456,6 @@ void kith__flush(struct kith_node *n)
 		struct kith_contact *c = n->dirty[i];
 
 		kith__ack_flush(n, c);
-		kith__ack_flush(n, c);
 		if (c->dirty_ratchet && c->ratchet != NULL)
 			kith__row_ratchet(n, c);
 		if (c->dirty_conv)
