@@ -303,3 +303,42 @@ TEST(three_five_mailboxes)
 	check_shown(&t, bob, alice, 1);
 	town_free(&t);
 }
+
+static bool two_mailboxes(struct town *t, unsigned i)
+{
+	struct kith_node_mailbox m;
+
+	return kith_node_mailbox(t->n[i].node, 1, &m) && m.answering;
+}
+
+/* A second mailbox comes up later: a new list version, told to the contact, used by it after
+ * restarts of both; the first mailbox is then gone for good. */
+TEST(three_list_changes)
+{
+	static struct town t;
+	struct kith_node_state s;
+
+	town_init(&t, 2, 4);
+	alice = 2;
+	bob = 3;
+	become_contacts(&t);
+	town_boot(&t, 1);
+	town_meet(&t, 1, 0);
+	town_run(&t, 120 * SEC);
+	come(&t, ALICE);
+	CHECK(town_until(&t, 600 * SEC, two_mailboxes, ALICE));
+	town_run(&t, 30 * SEC);
+	town_halt(&t, ALICE);
+	come(&t, BOB);
+	town_run(&t, 60 * SEC);
+	say(&t, BOB, 0);
+	town_run(&t, 30 * SEC);
+	CHECK_OK(kith_node_message_state(t.n[BOB].node, said[BOB], &s));
+	CHECK_EQ(s.kept, 2);
+	town_halt(&t, BOB);
+	town_kill(&t, 0, false);
+	town_boot(&t, ALICE);
+	town_run(&t, 60 * SEC);
+	check_shown(&t, ALICE, BOB, 1);
+	town_free(&t);
+}
