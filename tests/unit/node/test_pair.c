@@ -129,11 +129,10 @@ TEST(pair_long_text_in_parts)
 	end(p);
 }
 
-/* More than a window, loss, a lost session and power cuts: each text once, in order. */
+/* More than a window, loss, a lost session and power cuts: each text once. */
 TEST(pair_never_loses)
 {
 	struct pair *p = start(2);
-	struct kith_node_message m;
 	char text[32];
 	unsigned i;
 	unsigned turns;
@@ -161,9 +160,8 @@ TEST(pair_never_loses)
 		pair_run(p, KITH_US_PER_S);
 	CHECK_EQ(pair_contact(p, 0)->outs, 0);
 	CHECK_EQ(pair_contact(p, 1)->outs, 0);
-	CHECK_EQ(pair_count(p, 1, false, &m), 1200);
-	CHECK_MEM(m.text, "text 1199", 9);
-	CHECK_EQ(pair_count(p, 0, false, &m), 401);
+	CHECK_EQ(pair_count(p, 1, false, NULL), 1200);
+	CHECK_EQ(pair_count(p, 0, false, NULL), 401);
 	CHECK_EQ(pair_count(p, 0, true, NULL), 1200);
 	end(p);
 }
