@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The DHT: finds one signed record by its blinded key, the present address of a known node key, and
- * volunteer always-on peers. Sans-I/O (base/engine.h). Depends on base/ only; knows nothing of
- * identities, sessions or disks. Bytes and rules: docs/protocol.md, docs/dht.md (dht.md, crypto.md 7).
+ * The DHT: finds one signed record by its blinded key, the present address of a known node key,
+ * and volunteer always-on peers. Sans-I/O (base/engine.h). Depends on base/ only; knows nothing of
+ * identities, sessions or disks. Bytes and rules: docs/protocol.md, docs/dht.md (dht.md,
+ * crypto.md 7).
  */
 #ifndef KITH_DHT_DHT_H
 #define KITH_DHT_DHT_H
@@ -17,7 +18,8 @@
 struct kith_dht;
 struct kith_peerbook;
 
-/* Parameters, one X-macro: name, default, unit or meaning. Scenario keys of kith-sim are the same names. */
+/* Parameters, one X-macro: name, default, unit or meaning. Scenario keys of kith-sim are the same
+ * names. */
 #define KITH_DHT_PARAMS(X) \
 	X(k, 16)              /* entries per bucket */ \
 	X(alpha, 4)           /* requests in flight per lookup */ \
@@ -46,6 +48,7 @@ struct kith_peerbook;
 	X(pair_keys, 256)     /* cached pair keys */ \
 	X(cookies, 256)       /* cached address cookies */
 
+/* The parameters; the fields are those of KITH_DHT_PARAMS. */
 struct kith_dht_params {
 #define KITH_DHT_PARAM(name, value) uint32_t name;
 	KITH_DHT_PARAMS(KITH_DHT_PARAM)
@@ -76,6 +79,7 @@ struct kith_dht_seed {
 	uint8_t age_class, srtt_class; /* 0 = unknown */
 };
 
+/* What kith_dht_event tells. */
 enum kith_dht_event_kind {
 	KITH_DHT_READY,    /* join converged: publications start */
 	KITH_DHT_FOUND,    /* op, record (1,024 B), final; may repeat with a higher seq */
@@ -99,9 +103,11 @@ struct kith_dht_event {
 	const uint8_t *record; /* 1,024 B, valid until the next call */
 };
 
-/* The table of known peers: private in kithd, one per partition in kith-sim. Entries are interned,
- * immutable, reference-counted; handles never order anything and never leave the process. */
-struct kith_peerbook *kith_peerbook_new(const struct kith_alloc *alloc, size_t max, struct kith_rng *rng);
+/* The table of known peers: private in kithd, one per partition in kith-sim. Entries are
+ * interned, immutable, reference-counted; handles never order anything and never leave the
+ * process. */
+struct kith_peerbook *kith_peerbook_new(const struct kith_alloc *alloc, size_t max,
+					struct kith_rng *rng);
 void kith_peerbook_free(struct kith_peerbook *book);
 
 /* A new engine. `book` and `rng` must outlive it. NULL: no memory. */
@@ -116,24 +122,33 @@ kith_time kith_dht_deadline(const struct kith_dht *d);
 bool kith_dht_output(struct kith_dht *d, struct kith_dgram_out *out, kith_time now);
 bool kith_dht_event(struct kith_dht *d, struct kith_dht_event *out);
 
-/* Searches the record under `key`. Sets *op; FOUND and ABSENT carry it. KITH_E_FULL. Allowed before
- * READY (then it starts as soon as a server is known). Median 8 requests, at most 64, 20 s. */
-int kith_dht_lookup(struct kith_dht *d, const struct kith_id *key, uint32_t *op, kith_time now) KITH_MUST_USE;
+/* Searches the record under `key`. Sets *op; FOUND and ABSENT carry it. KITH_E_FULL. Allowed
+ * before READY (then it starts as soon as a server is known). Median 8 requests, at most 64,
+ * 20 s. */
+int kith_dht_lookup(struct kith_dht *d, const struct kith_id *key, uint32_t *op, kith_time now)
+	KITH_MUST_USE;
 /* Publishes 1,024 signed bytes, and again until replaced (same key, higher seq), cancelled or 24 h
  * old. STORED carries *op. KITH_E_MALFORMED (length, signature), KITH_E_FULL, KITH_E_EXISTS (an
- * equal or higher seq is published already with other bytes). Copies. */
-int kith_dht_publish(struct kith_dht *d, const uint8_t *record, size_t len, uint32_t *op, kith_time now) KITH_MUST_USE;
+ * equal or higher seq is published already with other bytes). Copies. When a newer record of the
+ * key turns up in the network, FOUND with *op carries it and a final STORED ends the
+ * publication. */
+int kith_dht_publish(struct kith_dht *d, const uint8_t *record, size_t len, uint32_t *op,
+		     kith_time now) KITH_MUST_USE;
 /* Finds the present address of a node key: LOCATED or ABSENT. */
-int kith_dht_locate(struct kith_dht *d, const uint8_t node_key[static 32], uint32_t *op, kith_time now) KITH_MUST_USE;
+int kith_dht_locate(struct kith_dht *d, const uint8_t node_key[static 32], uint32_t *op,
+		     kith_time now) KITH_MUST_USE;
 /* Finds up to `want` peers that offer all bits of `services`: PEER events. */
-int kith_dht_find_service(struct kith_dht *d, uint8_t services, unsigned want, uint32_t *op, kith_time now) KITH_MUST_USE;
+int kith_dht_find_service(struct kith_dht *d, uint8_t services, unsigned want, uint32_t *op,
+		     kith_time now) KITH_MUST_USE;
 /* Ends an op; no event carries it afterwards. Unknown numbers are ignored. */
 void kith_dht_cancel(struct kith_dht *d, uint32_t op);
 /* Offers a starting point. KITH_E_MALFORMED (unusable address or key), KITH_E_FULL. */
-int kith_dht_seed_contact(struct kith_dht *d, const struct kith_dht_seed *seed, kith_time now) KITH_MUST_USE;
+int kith_dht_seed_contact(struct kith_dht *d, const struct kith_dht_seed *seed, kith_time now)
+	KITH_MUST_USE;
 /* Up to `max` contacts worth saving, spread over buckets and prefixes; returns how many. */
 size_t kith_dht_save(const struct kith_dht *d, struct kith_dht_seed *out, size_t max);
-void kith_dht_set_mode(struct kith_dht *d, enum kith_dht_mode mode, uint8_t services, kith_time now);
+void kith_dht_set_mode(struct kith_dht *d, enum kith_dht_mode mode, uint8_t services,
+		       kith_time now);
 /* Unix minutes for the RPC head. */
 void kith_dht_set_clock(struct kith_dht *d, uint32_t wall_minutes, kith_time now);
 /* New node key; the former one is still accepted for 24 h. */
@@ -150,21 +165,27 @@ struct kith_dht_status {
 };
 struct kith_dht_status kith_dht_status(const struct kith_dht *d);
 /* The i-th table entry (0..peers-1), for diagnostics. False beyond the end. */
-bool kith_dht_peer(const struct kith_dht *d, size_t i, struct kith_dht_seed *out, uint32_t *srtt_us);
+bool kith_dht_peer(const struct kith_dht *d, size_t i, struct kith_dht_seed *out,
+		   uint32_t *srtt_us);
 
+/* Counters, one X-macro: node.metrics and kith-sim series use these names. */
 #define KITH_DHT_COUNTERS(X) \
-	X(rx_datagrams) X(rx_bytes) X(tx_datagrams) X(tx_bytes) X(rx_ping) X(rx_find) X(rx_find_value) \
-	X(rx_store) X(rx_reply) X(drop_length) X(drop_gate) X(drop_open) X(drop_parse) X(drop_version) \
-	X(drop_method) X(drop_reply) X(drop_limit) X(drop_key) X(skipped_contact) X(busy_sent) \
-	X(busy_received) X(dh_misses) X(lookups) X(lookups_found) X(lookups_absent) X(lookups_incomplete) \
-	X(requests) X(timeouts_soft) X(timeouts_hard) X(late_replies) X(stores_ok) X(stores_refused) \
-	X(records_evicted) X(records_refused) X(publications) X(publish_acks) X(degraded) \
+	X(rx_datagrams) X(rx_bytes) X(tx_datagrams) X(tx_bytes) X(rx_ping) \
+	X(rx_find) X(rx_find_value) X(rx_store) X(rx_reply) X(drop_length) \
+	X(drop_gate) X(drop_open) X(drop_parse) X(drop_version) X(drop_method) \
+	X(drop_reply) X(drop_limit) X(drop_key) X(skipped_contact) X(busy_sent) \
+	X(busy_received) X(dh_misses) X(lookups) X(lookups_found) X(lookups_absent) \
+	X(lookups_incomplete) X(requests) X(timeouts_soft) X(timeouts_hard) \
+	X(late_replies) X(stores_ok) X(stores_refused) X(records_evicted) \
+	X(records_refused) X(publications) X(publish_acks) X(degraded) \
 	X(replaced_age) X(replaced_speed) X(replaced_failed) X(ratio_max_permille)
+/* Since the engine was made. */
 struct kith_dht_counters {
 #define KITH_DHT_COUNTER(name) uint64_t name;
 	KITH_DHT_COUNTERS(KITH_DHT_COUNTER)
 #undef KITH_DHT_COUNTER
 };
+/* Valid as long as the engine. */
 const struct kith_dht_counters *kith_dht_counters(const struct kith_dht *d);
 
 /* One finished lookup, for evaluators: pulled after FOUND or ABSENT of `op`; false when unknown. */

@@ -60,24 +60,29 @@ struct kith__ask {
 	bool third_party; /* hearsay until it answers */
 };
 
+/* Cached keys of one pair of nodes, both directions. */
 struct kith__pair {
 	uint64_t tag;
 	uint8_t out[32], in[32];
 };
 
+/* The cookie a peer gave us. */
 struct kith__cookie {
 	uint32_t peer;
 	uint8_t cookie[8];
 };
 
+/* A peer that is asked nothing until a time. */
 struct kith__ban {
 	uint32_t peer;
 	uint8_t step;   /* failures: 30 s << step */
 	uint8_t reason; /* enum kith__ban_reason */
 	kith_time until;
 };
+/* Why. FALSE: sent a false record or signature. */
 enum kith__ban_reason { KITH__BAN_FAILED, KITH__BAN_BUSY, KITH__BAN_FALSE };
 
+/* A sealed datagram that waits for output. */
 struct kith__packet {
 	struct kith__packet *next;
 	struct kith_addr to;
@@ -85,21 +90,25 @@ struct kith__packet {
 	uint8_t data[];
 };
 
+/* An event that waits. */
 struct kith__note {
 	struct kith__note *next;
 	struct kith_dht_event event;
 	uint8_t record[];
 };
 
+/* A token bucket of one group. */
 struct kith__tokens {
 	uint32_t tag, at_ms, milli;
 };
 
+/* A budget of the whole node. */
 struct kith__budget {
 	uint64_t left; /* micro-units */
 	kith_time at;
 };
 
+/* All limits on what others cost us. */
 struct kith__limiter {
 	struct kith__tokens *slot;
 	size_t cap, used;
@@ -107,6 +116,7 @@ struct kith__limiter {
 	struct kith__budget reply_bytes, dh, cpu;
 };
 
+/* A record of somebody else. */
 struct kith__held {
 	struct kith_id key;
 	uint64_t seq;
@@ -115,6 +125,7 @@ struct kith__held {
 	uint8_t record[KITH_RECORD];
 };
 
+/* All of them, and how many each group stored. */
 struct kith__records {
 	struct kith__held **held;
 	size_t count, cap;
@@ -123,6 +134,7 @@ struct kith__records {
 	kith_time expire_at;
 };
 
+/* A publication. */
 struct kith__pub {
 	struct kith_id key;
 	uint64_t seq;
@@ -135,6 +147,7 @@ struct kith__pub {
 	uint8_t record[KITH_RECORD];
 };
 
+/* All publications and their pace. */
 struct kith__pubs {
 	struct kith__pub **pub;
 	size_t count, cap;
@@ -145,11 +158,13 @@ struct kith__pubs {
 	kith_time window;
 };
 
+/* The peer whose prefix has the smallest score. */
 struct kith__sampler {
 	uint64_t min;
 	uint32_t peer;
 };
 
+/* A search for services. */
 struct kith__walk {
 	uint32_t op, serial;
 	uint8_t services, hop;
@@ -162,8 +177,10 @@ struct kith__walk {
 	struct kith__sampler sampler[KITH__WALK_SAMPLERS];
 };
 
+/* Stages of joining; see join.c. */
 enum kith__join { KITH__JOIN_IDLE, KITH__JOIN_FIRST, KITH__JOIN_FILL, KITH__JOIN_READY };
 
+/* The engine. */
 struct kith_dht {
 	const struct kith_alloc *alloc;
 	struct kith_log *log;
@@ -381,6 +398,7 @@ kith_time kith__walk_deadline(const struct kith_dht *d);
 bool kith__walk_cancel(struct kith_dht *d, uint32_t op);
 void kith__sampler_wipe(struct kith_dht *d);
 
+/* The earlier of two times. */
 static inline kith_time kith__min_time(kith_time a, kith_time b)
 {
 	return a < b ? a : b;

@@ -4,9 +4,9 @@
  *
  *	IDLE   no server known: PING seeds, 16 at once, again at 1, 2, 4 .. 60 s
  *	FIRST  lookup of the own id
- *	FILL   at once: FIND of a random id of each occupied bucket at 3 peers, 4 buckets at a time;
- *	       two samples of the network's size; further lookups of the own id, until two in a row
- *	       give the same 16 nearest
+ *	FILL   at once: FIND of a random id of each occupied bucket at 3 peers, 4 buckets at a
+ *	       time; two samples of the network's size; further lookups of the own id, until two
+ *	       in a row give the same 16 nearest
  *	READY  refresh takes over; the filling ends in the background
  */
 #include <string.h>
@@ -15,6 +15,7 @@
 
 #define PROBE_FIRST_US ((kith_time)KITH_US_PER_S)
 #define PROBE_MAX_US (60u * (kith_time)KITH_US_PER_S)
+#define OFFLINE_US (10u * (kith_time)KITH_US_PER_S)
 #define SEEDS_AT_ONCE 16u
 #define FILL_AT_ONCE 12u /* 4 buckets x 3 peers */
 #define FILL_PEERS 3u
@@ -230,6 +231,8 @@ void kith__join_tick(struct kith_dht *d, kith_time now)
 		d->join_rounds = 0;
 		start_self(d, now);
 	}
+	if (d->probe_at == KITH_NEVER && kith__offline(d, now))
+		d->probe_at = now;
 	if (now < d->probe_at)
 		return;
 	if (d->table.count == 0 || kith__offline(d, now)) {
@@ -245,5 +248,7 @@ kith_time kith__join_deadline(const struct kith_dht *d)
 {
 	if (d->join == KITH__JOIN_IDLE && d->table.count != 0)
 		return d->join_at;
+	if (d->probe_at == KITH_NEVER && d->waiting_since != KITH_NEVER)
+		return d->waiting_since + OFFLINE_US;
 	return d->seed_count != 0 || d->table.count != 0 ? d->probe_at : KITH_NEVER;
 }

@@ -2,7 +2,7 @@
 /*
  * Token buckets by NEAR group and the budgets of the whole node (dht.md 10). The table of buckets
  * starts small and grows only when an authenticated datagram has found it crowded: a stranger's
- * garbage allocates nothing. When it is full, the fullest (idlest) bucket of the neighbourhood goes.
+ * garbage allocates nothing. When it is full, the fullest (idlest) bucket nearby goes.
  */
 #include <string.h>
 

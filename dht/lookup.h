@@ -8,6 +8,7 @@
 #include "dht/dht.h"
 #include "dht/rpc.h"
 
+/* What is sought. */
 enum kith__look_kind {
 	KITH__LOOK_VALUE, /* find a record */
 	KITH__LOOK_NODE,  /* find the nodes nearest to a target */
@@ -24,6 +25,7 @@ enum kith__look_owner {
 	KITH__OWN_SIZE
 };
 
+/* See lookup.c. */
 enum kith__cand_state {
 	KITH__CAND_NEW,
 	KITH__CAND_FLIGHT, /* asked, holds a slot */
@@ -41,6 +43,7 @@ enum kith__cand_state {
 #define KITH__C_RETOKEN 0x40u /* the one STORE after status 6 is used up */
 #define KITH__C_AGAIN 0x80u   /* ask once more, with the cookie it gave */
 
+/* A candidate. */
 struct kith__cand {
 	uint64_t held; /* seq it holds */
 	uint32_t peer;
@@ -49,6 +52,7 @@ struct kith__cand {
 	uint8_t paths, depth, state, flags;
 };
 
+/* A lookup. */
 struct kith__lookup {
 	uint32_t op, serial;
 	uint8_t kind, owner;

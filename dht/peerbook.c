@@ -5,13 +5,12 @@
  */
 #include "dht/peerbook.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "base/map.h"
 
-static_assert(sizeof(struct kith__peer) == 84, "dht.md 3: 84 B");
+_Static_assert(sizeof(struct kith__peer) == 84, "dht.md 3: 84 B");
 
 struct kith_peerbook {
 	const struct kith_alloc *alloc;

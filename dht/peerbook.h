@@ -11,6 +11,7 @@
 
 #define KITH__NO_PEER UINT32_MAX
 
+/* 84 B. */
 struct kith__peer {
 	struct kith_id id;
 	uint8_t key[32];

@@ -35,7 +35,8 @@ static bool derive(const struct kith__self *self, const uint8_t *key, struct kit
 	return good;
 }
 
-/* False: the key is refused, or (for a datagram from outside) the budget for strangers is used up. */
+/* False: the key is refused, or (for a datagram from outside) the budget for strangers is
+ * used up. */
 bool kith__pair_keys(struct kith_dht *d, const struct kith__self *self, const uint8_t *key,
 		     bool stranger, const uint8_t **out, const uint8_t **in, kith_time now)
 {

@@ -20,11 +20,14 @@ struct kith__self {
 #define KITH__COOKIE_EPOCH_S 43200u
 #define KITH__TOKEN_EPOCH_S 300u
 
+/* Keys that follow from the receiver's key alone. */
 void kith__rpc_gate_key(uint8_t out[static 32], const uint8_t key[static 32], uint32_t network);
+/* The key that masks the sender. */
 void kith__rpc_mask_key(uint8_t out[static 32], const uint8_t key[static 32]);
 /* The key of one direction: KDF(dh, "rpc.key", sender | receiver). */
 void kith__rpc_key(uint8_t out[static 32], const uint8_t dh[static 32],
 		   const uint8_t sender[static 32], const uint8_t receiver[static 32]);
+/* Derives all fields. */
 void kith__self_init(struct kith__self *s, const uint8_t secret[static 32], uint32_t network);
 
 /* Seals in place: the body of `body_len` bytes stands at out + 64; out gets body_len + 80 bytes. */

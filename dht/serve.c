@@ -38,8 +38,8 @@ static void count_ratio(struct kith_dht *d, const struct kith__from *from, size_
 		d->counters.ratio_max_permille = permille;
 }
 
-static void reply(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *request,
-		  struct kith__msg *m, kith_time now)
+static void reply(struct kith_dht *d, const struct kith__from *from,
+		  const struct kith__msg *request, struct kith__msg *m, kith_time now)
 {
 	bool have = m->method == KITH__VALUE || (m->flags & KITH__HAVE) != 0;
 	size_t size = kith__wire_reply_size(m->method);

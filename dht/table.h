@@ -7,8 +7,6 @@
 #ifndef KITH_DHT_TABLE_H
 #define KITH_DHT_TABLE_H
 
-#include <assert.h>
-
 #include "dht/dht.h"
 #include "dht/peerbook.h"
 
@@ -25,6 +23,7 @@
 #define KITH__ST_PING 0x40u
 #define KITH__ST_WEAK 0x80u
 
+/* A verified server. */
 struct kith__entry {
 	uint32_t peer;
 	uint16_t seen;  /* 4 s ticks */
@@ -33,20 +32,23 @@ struct kith__entry {
 	uint8_t rttvar; /* 4 ms */
 	uint8_t state;
 };
-static_assert(sizeof(struct kith__entry) == 12, "dht.md 3: 12 B");
+_Static_assert(sizeof(struct kith__entry) == 12, "dht.md 3: 12 B");
 
+/* A verified server without a seat. */
 struct kith__spare {
 	uint32_t peer;
 	uint16_t born; /* first verified, 64 s ticks: the 10 minutes of the speed seats */
 	uint16_t srtt;
 };
 
+/* One number of shared leading bits. */
 struct kith__level {
 	uint16_t count;   /* entries */
 	uint16_t spares;  /* replacements */
 	uint16_t traffic; /* last traffic, 4 s ticks */
 };
 
+/* Entries and replacements, each in one array in order of level. */
 struct kith__table {
 	const struct kith_alloc *alloc;
 	struct kith_peerbook *book;
@@ -69,12 +71,15 @@ struct kith__sighting {
 	bool reachable;
 };
 
+/* What became of a sighting. */
 enum kith__placed { KITH__PLACED_OLD, KITH__PLACED_NEW, KITH__PLACED_SPARE, KITH__PLACED_NOT,
 		    KITH__PLACED_MOVED };
 
+/* An empty table of the node `self`. */
 void kith__table_init(struct kith__table *t, const struct kith_alloc *alloc,
 		      struct kith_peerbook *book, const struct kith_dht_params *params,
 		      struct kith_dht_counters *counters, const struct kith_id *self);
+/* Gives all references back. */
 void kith__table_wipe(struct kith__table *t);
 /* Index of the entry of this peer or key, -1 when absent. */
 int kith__table_find(const struct kith__table *t, uint32_t peer);
@@ -95,6 +100,7 @@ void kith__table_range(const struct kith__table *t, unsigned b, size_t *first, s
 unsigned kith__table_buckets(const struct kith__table *t); /* highest occupied bucket + 1 */
 /* The newest replacement of bucket b, taken out with its reference; KITH__NO_PEER: none. */
 uint32_t kith__table_spare(struct kith__table *t, unsigned b);
+/* Whether the bucket of `id` is not full. */
 bool kith__table_has_room(const struct kith__table *t, const struct kith_id *id);
 /* Entry indexes nearest to `target`, nearest first, at most 2 per NEAR group; returns how many.
  * `usable` may refuse entries; NULL = all. */
@@ -102,10 +108,13 @@ size_t kith__table_nearest(const struct kith__table *t, const struct kith_id *ta
 			   uint16_t *out, size_t max,
 			   bool (*usable)(void *ctx, const struct kith__entry *e), void *ctx);
 
+/* Ticks of 4 s and of 64 s. */
 static inline uint16_t kith__seen_tick(kith_time now)
 {
 	return (uint16_t)(now / KITH__SEEN_US);
 }
+
+/* The slow one. */
 static inline uint16_t kith__born_tick(kith_time now)
 {
 	return (uint16_t)(now / KITH__BORN_US);

@@ -18,6 +18,7 @@
 #define KITH__RPC_CONTACTS 8u
 #define KITH__RPC_CONTACT 51u
 
+/* Bit 7 = reply. */
 enum kith__method {
 	KITH__PING = 0x01,
 	KITH__FIND = 0x02,
@@ -47,6 +48,7 @@ enum kith__method {
 #define KITH__HAVE 0x0020u
 #define KITH__REP_CLIENT 0x0100u
 
+/* Status of STORED. */
 enum kith__stored {
 	KITH__ST_OK,
 	KITH__ST_OLDER,
@@ -58,6 +60,7 @@ enum kith__stored {
 	KITH__ST_COUNT
 };
 
+/* A peer as another names it. */
 struct kith__contact {
 	uint8_t key[32];
 	struct kith_addr addr;
@@ -83,6 +86,7 @@ struct kith__msg {
 	struct kith__contact contact[KITH__RPC_CONTACTS];
 };
 
+/* Results of the decoder. METHOD: also an unknown status. */
 enum kith__parse { KITH__PARSE_OK, KITH__PARSE_BAD, KITH__PARSE_VERSION, KITH__PARSE_METHOD };
 
 /* Body length that goes with a datagram length, 0 when no such class exists. */

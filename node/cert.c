@@ -197,8 +197,8 @@ int kith__bundle_open(struct kith_bundle *b, const uint8_t inner[static KITH_INN
 	return KITH_OK;
 }
 
-void kith__bundle_place(uint8_t tag[static 16], uint8_t wrap[static 32],
-			const uint8_t s[static 32], uint32_t spk_id, const uint8_t ml[static 32])
+void kith__bundle_place(uint8_t tag[static 16], uint8_t wrap[static 32], const uint8_t s[static 32],
+			uint32_t spk_id, const uint8_t ml[static 32])
 {
 	uint8_t in[36], pre[32];
 

@@ -187,7 +187,8 @@ static void write_devices(struct kith_writer *w, const struct kith_presence *p)
 		kith_write_bytes(w, p->device[i].lk, 32);
 		kith_write_u8(w, (uint8_t)p->device[i].count);
 		for (k = 0; k < ENDPOINTS; k++)
-			kith__place_write(w, k < p->device[i].count ? &p->device[i].addr[k] : &none);
+			kith__place_write(w,
+					  k < p->device[i].count ? &p->device[i].addr[k] : &none);
 	}
 }
 

@@ -301,6 +301,10 @@ static void node_tick(void *self, kith_time now)
 	kith__delivery_tick(n);
 	kith__ack_tick(n);
 	sweep(n);
+	if (now >= kith_store_deadline(n->account))
+		kith_store_tick(n->account, now);
+	if (n->mailbox != NULL && now >= kith_store_deadline(n->mailbox))
+		kith_store_tick(n->mailbox, now);
 	pump(n);
 }
 

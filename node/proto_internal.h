@@ -24,12 +24,22 @@ void kith__knock_tag(uint8_t tag[static 16], const uint8_t pre[static 32]);
 void kith__place_write(struct kith_writer *w, const struct kith_addr *a);
 void kith__place_read(struct kith_reader *r, struct kith_addr *a);
 
-/* kith__request_make with the nonces of both boxes given. */
+/* Randomness of a request; nonces NULL: from noncer. */
+struct kith__request_random {
+	const uint8_t *e_secret, *m;
+	struct kith_noncer *noncer;
+	const uint8_t *nonces; /* 24 of box1, 24 of box2 */
+};
+/* kith__request_make with all randomness given. */
 int kith__request_build(uint8_t out[static KITH_INNER], uint8_t root[static 32],
 			const struct kith_request *q, const uint8_t xk_secret[static 32],
-			const struct kith_request_peer *to, const uint8_t e_secret[static 32],
-			const uint8_t m[static 32], struct kith_noncer *noncer,
-			const uint8_t *nonces /* 48, or NULL: from noncer */) KITH_MUST_USE;
+			const struct kith_request_peer *to,
+			const struct kith__request_random *random) KITH_MUST_USE;
+
+#define KITH__PLAIN2 2632u
+/* What box2 held: everything of `q` behind the certificate. MALFORMED (q is then half written). */
+int kith__request_plain2_read(struct kith_request *q, const uint8_t in[static KITH__PLAIN2])
+	KITH_MUST_USE;
 
 /* Seals one frame of `size` bytes: 4,056 = full, else light. `nonces` as above. */
 void kith__ratchet_seal(struct kith_ratchet *r, uint8_t *out, size_t size, const uint8_t *body,

@@ -29,7 +29,8 @@ _Static_assert(KITH__HEAD_FULL + KITH_BODY + KITH_SEAL_OVERHEAD == KITH_INNER, "
 
 /* ---- start ---- */
 
-static void start(struct kith_ratchet *r, const uint8_t root[32], const struct kith_ratchet_context *c)
+static void start(struct kith_ratchet *r, const uint8_t root[32],
+		  const struct kith_ratchet_context *c)
 {
 	uint8_t in[76];
 	struct kith_writer w;
@@ -100,31 +101,31 @@ void kith__root_derive(uint8_t tag_a[static 32], uint8_t tag_b[static 32], uint8
 
 /* ---- steps ---- */
 
-/* One side's public keys of a step. */
-struct pair {
-	const uint8_t *dh, *ek;
+/* What enters a step: both secrets, and the public keys of both sides. */
+struct step {
+	uint8_t secret[64]; /* DH | ss */
+	const uint8_t *sender_dh, *receiver_dh, *sender_ek, *receiver_ek, *ct;
 };
 
-/* Moves rk on and gives the new chain's CK and the header key after it. */
-static void mix(struct kith_ratchet *r, uint8_t ck[32], uint8_t nhk[32], const uint8_t dh[32],
-		const uint8_t ss[32], struct pair sender, struct pair receiver, const uint8_t *ct)
+/* Moves rk on and gives the new chain's CK and the header key after it; wipes the secrets. */
+static void mix(struct kith_ratchet *r, uint8_t ck[32], uint8_t nhk[32], struct step *s)
 {
 	struct kith_hasher h;
 	uint8_t in[96], x[64];
 
-	memcpy(in, dh, 32);
-	memcpy(in + 32, ss, 32);
+	memcpy(in, s->secret, 64);
 	kith_hasher_init(&h, KITH_L_RT_TR, 32);
-	kith_hasher_add(&h, sender.dh, 32);
-	kith_hasher_add(&h, receiver.dh, 32);
-	kith_hasher_add(&h, sender.ek, KITH_KEM_EK);
-	kith_hasher_add(&h, receiver.ek, KITH_KEM_EK);
-	kith_hasher_add(&h, ct, KITH_KEM_CT);
+	kith_hasher_add(&h, s->sender_dh, 32);
+	kith_hasher_add(&h, s->receiver_dh, 32);
+	kith_hasher_add(&h, s->sender_ek, KITH_KEM_EK);
+	kith_hasher_add(&h, s->receiver_ek, KITH_KEM_EK);
+	kith_hasher_add(&h, s->ct, KITH_KEM_CT);
 	kith_hasher_end(&h, in + 64);
 	kith_kdf64(x, r->rk, 32, KITH_L_RT_STEP, in, sizeof(in));
 	kith_kdf(r->rk, x, sizeof(x), KITH_L_RT_RK, NULL, 0);
 	kith_kdf(ck, x, sizeof(x), KITH_L_RT_CK, NULL, 0);
 	kith_kdf(nhk, x, sizeof(x), KITH_L_RT_NHK, NULL, 0);
+	kith_wipe(s->secret, sizeof(s->secret));
 	kith_wipe(in, sizeof(in));
 	kith_wipe(x, sizeof(x));
 }
@@ -132,22 +133,27 @@ static void mix(struct kith_ratchet *r, uint8_t ck[32], uint8_t nhk[32], const u
 int kith__ratchet_step_send(struct kith_ratchet *r, const struct kith_ratchet_seeds *seeds,
 			    uint64_t now_ms)
 {
-	uint8_t dh[32], ss[KITH_KEM_SS], ct[KITH_KEM_CT];
-	uint8_t dk[KITH_KEM_DK];
-	int err = KITH_E_AUTH;
+	struct step s = {.sender_dh = r->dh,
+			 .receiver_dh = r->peer_dh,
+			 .sender_ek = r->ek,
+			 .receiver_ek = r->peer_ek,
+			 .ct = r->ct};
+	uint8_t ct[KITH_KEM_CT], dk[KITH_KEM_DK];
 
 	KITH_ASSERT(r->has_peer && r->step_due);
-	if (kith_dh(dh, seeds->dh_secret, r->peer_dh) != KITH_OK ||
-	    kith_kem_encap(ct, ss, r->peer_ek, seeds->m) != KITH_OK)
-		goto out;
+	if (kith_dh(s.secret, seeds->dh_secret, r->peer_dh) != KITH_OK ||
+	    kith_kem_encap(ct, s.secret + 32, r->peer_ek, seeds->m) != KITH_OK) {
+		kith_wipe(s.secret, sizeof(s.secret));
+		return KITH_E_AUTH;
+	}
 	memcpy(r->dh_secret, seeds->dh_secret, 32);
 	kith_dh_public(r->dh, r->dh_secret);
 	memcpy(r->ek_seed, seeds->kem, sizeof(r->ek_seed));
 	kith_kem_keygen(r->ek, dk, r->ek_seed);
+	kith_wipe(dk, sizeof(dk));
 	memcpy(r->ct, ct, sizeof(r->ct));
 	memcpy(r->hks, r->nhks, sizeof(r->hks));
-	mix(r, r->cks, r->nhks, dh, ss, (struct pair){r->dh, r->ek},
-	    (struct pair){r->peer_dh, r->peer_ek}, ct);
+	mix(r, r->cks, r->nhks, &s);
 	r->pn = r->ns;
 	r->ns = 0;
 	r->has_cks = true;
@@ -155,37 +161,33 @@ int kith__ratchet_step_send(struct kith_ratchet *r, const struct kith_ratchet_se
 	r->last_step_ms = now_ms;
 	r->chain_acked = false;
 	r->chain_first_seq = 0;
-	err = KITH_OK;
-out:
-	kith_wipe(dh, sizeof(dh));
-	kith_wipe(ss, sizeof(ss));
-	kith_wipe(dk, sizeof(dk));
-	return err;
+	return KITH_OK;
 }
 
 int kith__ratchet_step_receive(struct kith_ratchet *r, const uint8_t dh[static 32],
 			       const uint8_t ek[static KITH_KEM_EK],
 			       const uint8_t ct[static KITH_KEM_CT])
 {
-	uint8_t shared[32], ss[KITH_KEM_SS], own_ek[KITH_KEM_EK];
-	uint8_t dk[KITH_KEM_DK];
+	struct step s = {.sender_dh = dh,
+			 .receiver_dh = r->dh,
+			 .sender_ek = ek,
+			 .receiver_ek = r->ek,
+			 .ct = ct};
+	uint8_t own_ek[KITH_KEM_EK], dk[KITH_KEM_DK];
 
-	if (!kith_kem_ek_valid(ek) || kith_dh(shared, r->dh_secret, dh) != KITH_OK)
+	if (!kith_kem_ek_valid(ek) || kith_dh(s.secret, r->dh_secret, dh) != KITH_OK)
 		return KITH_E_AUTH;
 	kith_kem_keygen(own_ek, dk, r->ek_seed);
-	kith_kem_decap(ss, ct, dk);
+	kith_kem_decap(s.secret + 32, ct, dk);
+	kith_wipe(dk, sizeof(dk));
 	memcpy(r->peer_dh, dh, 32);
 	memcpy(r->peer_ek, ek, KITH_KEM_EK);
 	memcpy(r->hkr, r->nhkr, sizeof(r->hkr));
-	mix(r, r->ckr, r->nhkr, shared, ss, (struct pair){r->peer_dh, r->peer_ek},
-	    (struct pair){r->dh, r->ek}, ct);
+	mix(r, r->ckr, r->nhkr, &s);
 	r->nr = 0;
 	r->has_ckr = true;
 	r->has_peer = true;
 	r->step_due = true;
-	kith_wipe(shared, sizeof(shared));
-	kith_wipe(ss, sizeof(ss));
-	kith_wipe(dk, sizeof(dk));
 	return KITH_OK;
 }
 
@@ -230,19 +232,14 @@ static size_t write_head(uint8_t out[HEAD_FULL], const struct kith_ratchet *r, b
 	return len;
 }
 
-/* seal with the nonce given, or hedged over ad and m. */
-static void seal_box(uint8_t *out, const uint8_t key[32], const uint8_t *ad, size_t ad_len,
-		     const uint8_t *m, size_t len, struct kith_noncer *noncer, const uint8_t *given)
+/* The nonce of one box: given, or hedged over ad and m. */
+static void draw_nonce(uint8_t nonce[KITH_XNONCE], struct kith_noncer *noncer, const uint8_t *given,
+		       const uint8_t bound[32])
 {
-	uint8_t nonce[KITH_XNONCE], bound[32];
-
-	if (given != NULL) {
-		memcpy(nonce, given, sizeof(nonce));
-	} else {
-		kith_nonce_bind(bound, ad, ad_len, m, len);
+	if (given != NULL)
+		memcpy(nonce, given, KITH_XNONCE);
+	else
 		kith_noncer_next(noncer, nonce, bound);
-	}
-	kith_seal(out, nonce, key, ad, ad_len, m, len);
 }
 
 /* Notes that `seq` is sealed now: the first seq that is new in a chain opens the door to light. */
@@ -261,20 +258,23 @@ void kith__ratchet_seal(struct kith_ratchet *r, uint8_t *out, size_t size, const
 	static const uint8_t suite = KITH_SUITE;
 	bool full = size == KITH_INNER;
 	size_t box = full ? KITH__HEAD_FULL : KITH__HEAD_LIGHT;
-	uint8_t head[HEAD_FULL], ad[32 + KITH__HEAD_FULL];
-	uint8_t plain[KITH_BODY] = {0};
-	uint8_t mk[32];
-	size_t plain_len = size - box - KITH_SEAL_OVERHEAD;
+	size_t head_len, plain_len = size - box - KITH_SEAL_OVERHEAD;
+	uint8_t head[HEAD_FULL], ad[32 + KITH__HEAD_FULL], plain[KITH_BODY] = {0};
+	uint8_t mk[32], nonce[KITH_XNONCE], bound[32];
 
 	KITH_ASSERT(r->has_cks && r->ns < UINT32_MAX);
 	KITH_ASSERT(body_len >= KITH_BODY_HEAD && body_len <= plain_len);
-	memcpy(plain, body, body_len);
-	seal_box(out, r->hks, &suite, 1, head, write_head(head, r, full), noncer, nonces);
+	head_len = write_head(head, r, full);
+	kith_nonce_bind(bound, &suite, 1, head, head_len);
+	draw_nonce(nonce, noncer, nonces, bound);
+	kith_seal(out, nonce, r->hks, &suite, 1, head, head_len);
 	memcpy(ad, r->ad, 32);
 	memcpy(ad + 32, out, box);
+	memcpy(plain, body, body_len);
 	kith__chain_next(mk, r->cks);
-	seal_box(out + box, mk, ad, 32 + box, plain, plain_len, noncer,
-		 nonces == NULL ? NULL : nonces + KITH_XNONCE);
+	kith_nonce_bind(bound, ad, 32 + box, plain, plain_len);
+	draw_nonce(nonce, noncer, nonces == NULL ? NULL : nonces + KITH_XNONCE, bound);
+	kith_seal(out + box, nonce, mk, ad, 32 + box, plain, plain_len);
 	r->ns++;
 	note_seq(r, kith_load_u32(body + AT_SEQ));
 	kith_wipe(mk, sizeof(mk));
@@ -307,7 +307,8 @@ int kith__ratchet_seal_light(struct kith_ratchet *r, uint8_t out[static KITH_FRA
 {
 	size_t size = 256;
 
-	while (size - KITH__HEAD_LIGHT - KITH_SEAL_OVERHEAD < body_len && size <= KITH_FRAME_LIGHT_MAX)
+	while (size - KITH__HEAD_LIGHT - KITH_SEAL_OVERHEAD < body_len &&
+	       size <= KITH_FRAME_LIGHT_MAX)
 		size += 256;
 	if (size > KITH_FRAME_LIGHT_MAX)
 		return KITH_E_FULL;

@@ -37,8 +37,8 @@ struct opening {
 	size_t len, box;
 	bool light;
 	enum way way;
-	uint8_t hk_used[32]; /* the header key that opened it */
-	size_t stored;     /* WAY_STORED: index of the key */
+	uint8_t hk_used[32];         /* the header key that opened it */
+	size_t stored;               /* WAY_STORED: index of the key */
 	uint32_t skip_old, skip_new; /* keys to store of the chain before and after a step */
 	struct head head;
 	struct kith_ratchet next; /* the state after it */

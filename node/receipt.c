@@ -9,19 +9,26 @@
 
 #define SIGNED 99u /* ML 32 | bucket 2 | p 1 | tag 16 | blob hash 32 | received 8 | expiry 8 */
 
-static void receipt_signed(uint8_t out[SIGNED], const struct kith_receipt *r, const uint8_t ml[32],
-			   uint16_t bucket, uint8_t p, const uint8_t tag[16], const uint8_t *blob,
-			   size_t len)
+/* The blob's place and content, as they enter the signature. */
+struct placed {
+	const uint8_t *ml, *tag, *blob;
+	size_t len;
+	uint16_t bucket;
+	uint8_t p;
+};
+
+static void receipt_signed(uint8_t out[SIGNED], const struct kith_receipt *r,
+			   const struct placed *at)
 {
 	uint8_t hash[32];
 	struct kith_writer w;
 
-	kith_blake2b(hash, blob, len);
+	kith_blake2b(hash, at->blob, at->len);
 	kith_writer_init(&w, out, SIGNED);
-	kith_write_bytes(&w, ml, 32);
-	kith_write_u16(&w, bucket);
-	kith_write_u8(&w, p);
-	kith_write_bytes(&w, tag, 16);
+	kith_write_bytes(&w, at->ml, 32);
+	kith_write_u16(&w, at->bucket);
+	kith_write_u8(&w, at->p);
+	kith_write_bytes(&w, at->tag, 16);
 	kith_write_bytes(&w, hash, sizeof(hash));
 	kith_write_u64(&w, r->received_s);
 	kith_write_u64(&w, r->expiry_s);
@@ -32,9 +39,10 @@ void kith__receipt_sign(struct kith_receipt *r, const uint8_t mk_seed[static 32]
 			const uint8_t ml[static 32], uint16_t bucket, uint8_t p,
 			const uint8_t tag[static 16], const uint8_t *blob, size_t len)
 {
+	const struct placed at = {ml, tag, blob, len, bucket, p};
 	uint8_t m[SIGNED];
 
-	receipt_signed(m, r, ml, bucket, p, tag, blob, len);
+	receipt_signed(m, r, &at);
 	kith_sign(r->sig, mk_seed, KITH_L_MB_RCPT, m, sizeof(m));
 }
 
@@ -42,11 +50,12 @@ int kith__receipt_check(const struct kith_receipt *r, const uint8_t mk[static 32
 			const uint8_t ml[static 32], uint16_t bucket, uint8_t p,
 			const uint8_t tag[static 16], const uint8_t *blob, size_t len)
 {
+	const struct placed at = {ml, tag, blob, len, bucket, p};
 	uint8_t m[SIGNED];
 
 	if (!kith_point_valid(mk))
 		return KITH_E_AUTH;
-	receipt_signed(m, r, ml, bucket, p, tag, blob, len);
+	receipt_signed(m, r, &at);
 	return kith_sign_verify(r->sig, mk, KITH_L_MB_RCPT, m, sizeof(m));
 }
 

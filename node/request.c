@@ -25,7 +25,7 @@
 #define AT_BOX2 1376u
 #define AT_WORK 4048u
 #define PLAIN1  208u
-#define PLAIN2  2632u
+#define PLAIN2  KITH__PLAIN2
 #define BOX1    (PLAIN1 + KITH_SEAL_OVERHEAD)
 #define BOX2    (PLAIN2 + KITH_SEAL_OVERHEAD)
 #define BOXES   (KITH_MAILBOXES_MAX * 54u)
@@ -170,7 +170,7 @@ static void read_text(struct kith_reader *r, void *out, size_t len, size_t size)
 	kith_read_zeros(r, size - len);
 }
 
-static int read_plain2(struct kith_request *q, const uint8_t in[PLAIN2])
+int kith__request_plain2_read(struct kith_request *q, const uint8_t in[static KITH__PLAIN2])
 {
 	struct kith_reader r;
 	unsigned i;
@@ -218,10 +218,12 @@ static void seal_box(uint8_t *out, const struct schedule *s, const uint8_t *m, s
 }
 
 static int make_shared(struct schedule *s, uint8_t *head, const struct kith_request_peer *to,
-		       const uint8_t xk_secret[32], const uint8_t e_secret[32], const uint8_t m[32])
+		       const uint8_t xk_secret[32], const struct kith__request_random *random)
 {
+	const uint8_t *e_secret = random->e_secret;
+
 	kith_dh_public(head + AT_E, e_secret);
-	if (kith_kem_encap(head + AT_CT, s->ss, to->ek, m) != KITH_OK ||
+	if (kith_kem_encap(head + AT_CT, s->ss, to->ek, random->m) != KITH_OK ||
 	    kith_dh(s->dh1, e_secret, to->xk) != KITH_OK ||
 	    kith_dh(s->dh2, e_secret, to->spk) != KITH_OK ||
 	    kith_dh(s->dh3, xk_secret, to->spk) != KITH_OK ||
@@ -232,28 +234,29 @@ static int make_shared(struct schedule *s, uint8_t *head, const struct kith_requ
 
 int kith__request_build(uint8_t out[static KITH_INNER], uint8_t root[static 32],
 			const struct kith_request *q, const uint8_t xk_secret[static 32],
-			const struct kith_request_peer *to, const uint8_t e_secret[static 32],
-			const uint8_t m[static 32], struct kith_noncer *noncer,
-			const uint8_t *nonces)
+			const struct kith_request_peer *to,
+			const struct kith__request_random *random)
 {
 	uint8_t made[KITH_INNER] = {0};
 	uint8_t plain1[PLAIN1], plain2[PLAIN2];
+	const uint8_t *nonces = random->nonces;
 	struct schedule s;
 	int err;
 
 	made[0] = KITH_SUITE;
 	made[1] = (uint8_t)q->kind;
 	kith_store_u32(made + 4, q->spk_id);
-	err = make_shared(&s, made, to, xk_secret, e_secret, m);
+	err = make_shared(&s, made, to, xk_secret, random);
 	if (err != KITH_OK)
 		goto out;
 	write_plain1(plain1, q);
 	write_plain2(plain2, q);
 	transcript(&s, made, to);
 	to_box1(&s);
-	seal_box(made + AT_BOX1, &s, plain1, PLAIN1, noncer, nonces);
+	seal_box(made + AT_BOX1, &s, plain1, PLAIN1, random->noncer, nonces);
 	to_box2(&s, made + AT_BOX1);
-	seal_box(made + AT_BOX2, &s, plain2, PLAIN2, noncer, nonces == NULL ? NULL : nonces + 24);
+	seal_box(made + AT_BOX2, &s, plain2, PLAIN2, random->noncer,
+		 nonces == NULL ? NULL : nonces + 24);
 	to_root(root, &s, made);
 	memcpy(out, made, KITH_INNER);
 out:
@@ -267,7 +270,9 @@ int kith__request_make(uint8_t out[static KITH_INNER], uint8_t root[static 32],
 		       const struct kith_request_peer *to, const uint8_t e_secret[static 32],
 		       const uint8_t m[static 32], struct kith_noncer *noncer)
 {
-	return kith__request_build(out, root, q, xk_secret, to, e_secret, m, noncer, NULL);
+	const struct kith__request_random random = {e_secret, m, noncer, NULL};
+
+	return kith__request_build(out, root, q, xk_secret, to, &random);
 }
 
 /* ---- opening ---- */
@@ -324,7 +329,7 @@ static int open_box2(struct schedule *s, struct kith_request *q, const uint8_t *
 		return KITH_E_AUTH;
 	to_box2(s, in + AT_BOX1);
 	if (kith_open(plain2, s->key, s->tr, 32, in + AT_BOX2, BOX2) == KITH_OK &&
-	    read_plain2(q, plain2) == KITH_OK)
+	    kith__request_plain2_read(q, plain2) == KITH_OK)
 		err = KITH_OK;
 	kith_wipe(plain2, sizeof(plain2));
 	return err;
@@ -368,8 +373,8 @@ void kith__request_digest(uint8_t digest[static 32], const uint8_t in[static KIT
 /* IK_B 32 | ML 32 | day 8 | digest 32 | nonce 8 */
 #define WORK 112u
 
-static void work_start(uint8_t in[WORK], const uint8_t ik_b[32], const uint8_t ml[32],
-		       uint64_t day, const uint8_t digest[32])
+static void work_start(uint8_t in[WORK], const uint8_t ik_b[32], const uint8_t ml[32], uint64_t day,
+		       const uint8_t digest[32])
 {
 	memcpy(in, ik_b, 32);
 	memcpy(in + 32, ml, 32);
@@ -399,9 +404,8 @@ void kith__request_work_put(uint8_t in[static KITH_INNER], uint64_t nonce)
 	kith_store_u64(in + AT_WORK, nonce);
 }
 
-unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER],
-				 const uint8_t ik_b[static 32], const uint8_t ml[static 32],
-				 uint64_t day)
+unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER], const uint8_t ik_b[static 32],
+				 const uint8_t ml[static 32], uint64_t day)
 {
 	uint8_t work[WORK], h[32], digest[32];
 	unsigned bits = 0;

@@ -78,10 +78,10 @@ void kith__mailbox_secret(uint8_t ms[static 32], const uint8_t s[static 32])
 uint16_t kith__bucket(const uint8_t ms[static 32], const uint8_t ml[static 32], unsigned p)
 {
 	uint8_t h[32];
-	unsigned word;
+	struct kith_reader r;
 
 	KITH_ASSERT(p <= 16);
 	kith_kdf(h, ms, 32, KITH_L_MB_BUCKET, ml, 32);
-	word = (unsigned)h[0] << 8 | h[1];
-	return (uint16_t)(word & ~(0xffffu >> p));
+	kith_reader_init(&r, h, sizeof(h));
+	return (uint16_t)(kith_read_u16be(&r) & ~(0xffffu >> p));
 }

@@ -38,8 +38,8 @@ void person_free(struct person *p)
 
 struct kith_request_keys person_keys(const struct person *p)
 {
-	return (struct kith_request_keys){p->ik,	 p->xk_secret, p->xk, p->spk_secret,
-					  p->spk, p->dk,	 p->ek};
+	return (struct kith_request_keys){p->ik,  p->xk_secret, p->xk, p->spk_secret,
+					  p->spk, p->dk,        p->ek};
 }
 
 void person_request(struct person *a, const struct person *b, struct kith_rng *rng,
@@ -105,7 +105,8 @@ void couple_begin(struct couple *c, struct kith_rng *rng)
 						c->b->cert.device, q.session_epoch};
 	kith__ratchet_init_a(&c->side[0], root_a, c->a->rdh_secret, c->a->rek_seed, &context);
 	draw_seeds(rng, &seeds);
-	CHECK_OK(kith__ratchet_init_b(&c->side[1], root_b, q.rdh, q.rek, &seeds, c->now_ms, &context));
+	CHECK_OK(kith__ratchet_init_b(&c->side[1], root_b, q.rdh, q.rek, &seeds, c->now_ms,
+				      &context));
 }
 
 void couple_end(struct couple *c)
@@ -136,8 +137,9 @@ size_t couple_seal(struct couple *c, int who, bool light, const char *text,
 		return size;
 	}
 	draw_seeds(c->rng, &seeds);
-	CHECK_OK(kith__ratchet_seal_full(r, out, body, kith__ratchet_step_wanted(r, c->now_ms, false),
-					 &seeds, c->now_ms, &c->noncer[who]));
+	CHECK_OK(kith__ratchet_seal_full(r, out, body,
+					 kith__ratchet_step_wanted(r, c->now_ms, false), &seeds,
+					 c->now_ms, &c->noncer[who]));
 	return size;
 }
 
@@ -155,14 +157,17 @@ void couple_warm(struct couple *c)
 	size_t len;
 	int turn;
 
-	for (turn = 0; turn < 3; turn++) {
+	for (turn = 0; turn < 4; turn++) {
 		int who = turn % 2 == 0;
 
 		ack.next = c->seq[!who] + 1;
-		len = couple_seal(c, who, false, "hello", &ack, frame);
+		len = couple_seal(c, who, turn == 3, "hello", &ack, frame);
 		CHECK_OK(couple_open(c, !who, frame, len, &o));
+		c->now_ms += 31000;
 	}
+	c->now_ms -= 62000;
 	CHECK(c->side[0].chain_acked && c->side[1].chain_acked);
+	CHECK(c->side[0].step_due && !c->side[1].step_due);
 }
 
 void couple_state(uint8_t out[32], const struct kith_ratchet *r)

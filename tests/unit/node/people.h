@@ -3,7 +3,6 @@
 #ifndef KITH_TEST_PEOPLE_H
 #define KITH_TEST_PEOPLE_H
 
-
 #include "node/proto.h"
 
 #define TEST_NOW 1794960000u
@@ -40,12 +39,13 @@ struct couple {
 void couple_begin(struct couple *c, struct kith_rng *rng);
 void couple_end(struct couple *c);
 /* Seals a text of `who` with the next seq: light if wished and allowed. The frame's length. */
-size_t couple_seal(struct couple *c, int who, bool light, const char *text, const struct kith_ack *ack,
-		   uint8_t out[KITH_INNER]);
+size_t couple_seal(struct couple *c, int who, bool light, const char *text,
+		   const struct kith_ack *ack, uint8_t out[KITH_INNER]);
 /* Opens a frame at `who`; the status. `text` (may be NULL) gets the content. */
 int couple_open(struct couple *c, int who, const uint8_t *frame, size_t len,
 		struct kith_opened *opened);
-/* One full frame each way, so that both sides have both chains and may send light frames. */
+/* Frames both ways over 62 s: both sides may send light frames, and a step of A is due in 29 s.
+ * The last seqs are 2 and 2. */
 void couple_warm(struct couple *c);
 /* A hash over the whole state, stored keys too. */
 void couple_state(uint8_t out[32], const struct kith_ratchet *r);

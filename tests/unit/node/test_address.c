@@ -210,7 +210,8 @@ TEST(link_errors_are_told_apart)
 		CHECK_EQ(parse(other, hint, &hints), KITH_LINK_LENGTH);
 	}
 	CHECK_EQ(parse("MITH:", hint, &hints), KITH_LINK_LENGTH);
-	for (i = 8; i < len - 1; i++) { /* one character changed; the first of them hold the version */
+	for (i = 8; i < len - 1;
+	     i++) { /* one character changed; the first of them hold the version */
 		memcpy(other, text, len + 1);
 		other[i] = other[i] == 'A' ? 'B' : 'A';
 		CHECK_EQ(parse(other, hint, &hints), KITH_LINK_CHECKSUM);

@@ -298,10 +298,10 @@ TEST(chat_tlvs_keep_their_order)
 	CHECK_OK(tlvs("040000040000", &t)); /* several files */
 	CHECK(t.newer);
 	CHECK_EQ(tlvs("0101006101010061", &t), KITH_E_MALFORMED); /* a text twice */
-	CHECK_EQ(tlvs("03000001010061", &t), KITH_E_MALFORMED);	  /* descending */
-	CHECK_EQ(tlvs("010100ff", &t), KITH_E_MALFORMED);	  /* no UTF-8 */
-	CHECK_EQ(tlvs("02010000", &t), KITH_E_MALFORMED);	  /* reply of one byte */
-	CHECK_EQ(tlvs("010200610", &t), KITH_E_MALFORMED);	  /* cut */
+	CHECK_EQ(tlvs("03000001010061", &t), KITH_E_MALFORMED);   /* descending */
+	CHECK_EQ(tlvs("010100ff", &t), KITH_E_MALFORMED);         /* no UTF-8 */
+	CHECK_EQ(tlvs("02010000", &t), KITH_E_MALFORMED);         /* reply of one byte */
+	CHECK_EQ(tlvs("010200610", &t), KITH_E_MALFORMED);        /* cut */
 	CHECK_EQ(tlvs("0101", &t), KITH_E_MALFORMED);
 }
 

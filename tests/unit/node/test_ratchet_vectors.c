@@ -8,7 +8,7 @@
 #include "tests/test.h"
 #include "tests/vectors.h"
 
-#define FRAMES 256
+#define FRAMES     256
 #define LIGHT_ROOM 864u
 
 static struct kith_ratchet side[2];
@@ -112,8 +112,9 @@ static void maybe_step(const struct test_vectors *v, int who, bool full)
 	uint64_t now = (uint64_t)test_vectors_int(v, "time");
 	bool first = who == 1 && !b_started;
 	struct kith_ratchet_seeds seeds;
-	bool step = first || (full && kith__ratchet_step_wanted(
-					      r, now, test_vectors_int(v, "mailbox") != 0));
+	bool step =
+		first ||
+		(full && kith__ratchet_step_wanted(r, now, test_vectors_int(v, "mailbox") != 0));
 
 	CHECK_EQ(step, test_vectors_int(v, "step"));
 	if (!step)

@@ -5,8 +5,8 @@
 
 #include "node/proto_internal.h"
 #include "tests/test.h"
-#include "tests/vectors.h"
 #include "tests/unit/node/people.h"
+#include "tests/vectors.h"
 
 static struct person people[2];
 static int actors;
@@ -167,6 +167,7 @@ static void check_request(const struct test_vectors *v)
 	const struct kith_request_keys self = person_keys(&people[1]);
 	struct kith_request q, got;
 	uint8_t e[32], m[32], nonces[48], root[32], want[32], root_b[32];
+	const struct kith__request_random random = {e, m, NULL, nonces};
 	uint8_t made[KITH_INNER], request[KITH_INNER];
 	enum kith_request_kind kind;
 	uint32_t spk_id;
@@ -176,7 +177,7 @@ static void check_request(const struct test_vectors *v)
 	test_vectors_bytes(v, "encap_m", m, 32);
 	test_vectors_bytes(v, "nonce1", nonces, 24);
 	test_vectors_bytes(v, "nonce2", nonces + 24, 24);
-	CHECK_OK(kith__request_build(made, root, &q, people[0].xk_secret, &to, e, m, NULL, nonces));
+	CHECK_OK(kith__request_build(made, root, &q, people[0].xk_secret, &to, &random));
 	test_vectors_bytes(v, "root", want, 32);
 	CHECK_MEM(root, want, 32);
 	test_vectors_bytes(v, "request", request, sizeof(request));
@@ -188,8 +189,7 @@ static void check_request(const struct test_vectors *v)
 	CHECK_EQ(spk_id, q.spk_id);
 	CHECK_OK(kith__request_open(&got, root_b, request, &self, TEST_NOW));
 	CHECK_MEM(root_b, root, 32);
-	CHECK_OK(kith__request_build(made, root, &got, people[0].xk_secret, &to, e, m, NULL,
-				     nonces));
+	CHECK_OK(kith__request_build(made, root, &got, people[0].xk_secret, &to, &random));
 	CHECK_MEM(made, request, KITH_INNER - 8); /* so every field came through */
 }
 
@@ -310,7 +310,8 @@ TEST(request_refuses_every_changed_byte)
 	person_request(a, b, &rng, KITH_REQUEST_FIRST, made, root, &q);
 	memset(&got, 0x5a, sizeof(got));
 	for (bit = 0; bit < (KITH_INNER - 8) * 8; bit += 8 * step + kith_rng_below(&rng, 8)) {
-		if (bit / 8 >= 40 && bit / 8 < 4000) /* thinned out: each try costs a decapsulation */
+		if (bit / 8 >= 40 &&
+		    bit / 8 < 4000) /* thinned out: each try costs a decapsulation */
 			bit += 64;
 		made[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		CHECK(kith__request_open(&got, out_root, made, &self, TEST_NOW) == KITH_E_AUTH);

@@ -134,16 +134,19 @@ static void check_receipt(const struct test_vectors *v)
 	for (i = 0; i < 512; i++) {
 		r.sig[i / 8] ^= (uint8_t)(1u << i % 8);
 		CHECK_EQ(kith__receipt_check(&r, mk, last_ml, bucket, p, blob_tag, blob,
-					     sizeof(blob)), KITH_E_AUTH);
+					     sizeof(blob)),
+			 KITH_E_AUTH);
 		r.sig[i / 8] ^= (uint8_t)(1u << i % 8);
 	}
 	for (i = 0; i < 64; i++) {
 		r.expiry_s ^= (uint64_t)1 << i;
 		CHECK_EQ(kith__receipt_check(&r, mk, last_ml, bucket, p, blob_tag, blob,
-					     sizeof(blob)), KITH_E_AUTH);
+					     sizeof(blob)),
+			 KITH_E_AUTH);
 		r.expiry_s ^= (uint64_t)1 << i;
 	}
-	CHECK_EQ(kith__receipt_check(&r, mk, last_ml, bucket, (uint8_t)(p ^ 1u), blob_tag, blob, sizeof(blob)),
+	CHECK_EQ(kith__receipt_check(&r, mk, last_ml, bucket, (uint8_t)(p ^ 1u), blob_tag, blob,
+				     sizeof(blob)),
 		 KITH_E_AUTH);
 	CHECK_EQ(kith__receipt_check(&r, mk, last_ml, bucket ^ 1, p, blob_tag, blob, sizeof(blob)),
 		 KITH_E_AUTH);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Attacks on two people by who holds some of their keys: posing with a stolen prekey (attack_01,
+ * its part of the request), copies of a running profile (attack_06, its part of the ratchet), and
+ * what makes a conversation deniable (attack_40). crypto.md 14.
+ */
+#include <string.h>
+
+#include "node/proto_internal.h"
+#include "tests/test.h"
+#include "tests/unit/node/people.h"
+
+#define AT_WORK 4048u
+
+struct forgery {
+	uint8_t e[32], m[32], dh3[32], dh4[32];
+};
+
+static void step(uint8_t ck[32], enum kith_label label, const void *data, size_t len)
+{
+	uint8_t next[32];
+
+	kith_kdf(next, ck, 32, label, data, len);
+	memcpy(ck, next, 32);
+}
+
+static void forge_box(uint8_t *out, const uint8_t ck[32], enum kith_label label,
+		      const uint8_t tr[32], const uint8_t *plain, size_t len)
+{
+	static const uint8_t nonce[24] = {9};
+	uint8_t key[32];
+
+	kith_kdf(key, ck, 32, label, NULL, 0);
+	kith_seal(out, nonce, key, tr, 32, plain, len);
+}
+
+/* A request from `q->ik` to `b` by somebody who has dh3 and dh4 from wherever. The plaintexts are
+ * taken from a request that the forger made in its own name to itself. */
+static void forge(uint8_t out[KITH_INNER], uint8_t root[32], const struct kith_request *q,
+		  const struct person *b, const struct forgery *f, const uint8_t plain1[208],
+		  const uint8_t plain2[2632])
+{
+	uint8_t tr[32], ck[32], dh[32], ss[32];
+	struct kith_hasher h;
+
+	memset(out, 0, KITH_INNER);
+	out[0] = KITH_SUITE;
+	out[1] = (uint8_t)q->kind;
+	kith_store_u32(out + 4, b->spk_id);
+	kith_dh_public(out + 8, f->e);
+	CHECK_OK(kith_kem_encap(out + 40, ss, b->ek, f->m));
+	kith_hasher_init(&h, KITH_L_CR_TR, 32);
+	kith_hasher_add(&h, out, 2);
+	kith_hasher_add(&h, out + 4, 4);
+	kith_hasher_add(&h, b->ik, 32);
+	kith_hasher_add(&h, b->xk, 32);
+	kith_hasher_add(&h, b->spk, 32);
+	kith_hasher_add(&h, b->ek, KITH_KEM_EK);
+	kith_hasher_add(&h, out + 8, 32 + KITH_KEM_CT);
+	kith_hasher_end(&h, tr);
+	memcpy(ck, tr, 32);
+	CHECK_OK(kith_dh(dh, f->e, b->xk));
+	step(ck, KITH_L_CR_DH1, dh, 32);
+	CHECK_OK(kith_dh(dh, f->e, b->spk));
+	step(ck, KITH_L_CR_DH2, dh, 32);
+	step(ck, KITH_L_CR_KEM, ss, 32);
+	forge_box(out + 1128, ck, KITH_L_CR_BOX1, tr, plain1, 208);
+	step(ck, KITH_L_CR_IDA, out + 1128, 248);
+	step(ck, KITH_L_CR_DH3, f->dh3, 32);
+	step(ck, KITH_L_CR_DH4, f->dh4, 32);
+	forge_box(out + 1376, ck, KITH_L_CR_BOX2, tr, plain2, 2632);
+	kith_kdf(root, ck, 32, KITH_L_CR_ROOT, out, AT_WORK);
+}
+
+/* The plaintexts of a request in A's name: A's certificate is public. */
+static void plaintexts(const struct kith_request *q, uint8_t plain1[208], uint8_t plain2[2632])
+{
+	struct kith_writer w;
+
+	kith_writer_init(&w, plain1, 208);
+	kith_write_bytes(&w, q->ik, 32);
+	kith_write_bytes(&w, q->cert.xk, 32);
+	kith_write_u32(&w, q->cert.device);
+	kith_write_bytes(&w, q->cert.dk, 32);
+	kith_write_u32(&w, q->cert.flags);
+	kith_write_u64(&w, q->cert.not_after);
+	kith_write_bytes(&w, q->cert.manifest, 32);
+	kith_write_bytes(&w, q->cert.sig, 64);
+	CHECK_OK(kith_write_end(&w));
+	memset(plain2, 0, 2632);
+	memcpy(plain2, q->rdh, 32);
+	memcpy(plain2 + 32, q->rek, KITH_KEM_EK);
+}
+
+TEST(attack_01_stolen_prekey_does_not_pose)
+{
+	struct kith_rng rng = test_rng(test_seed());
+	struct person *a = person_new(&rng), *b = person_new(&rng), *mallory = person_new(&rng);
+	struct kith_request_keys self = person_keys(b);
+	struct kith_request q, got;
+	struct forgery f;
+	uint8_t made[KITH_INNER], root[32], root_b[32], plain1[208], plain2[2632];
+	uint8_t guess[8][32] = {{0}};
+
+	person_request(a, b, &rng, KITH_REQUEST_FIRST, made, root, &q); /* for A's certificate */
+	kith_rng_fill(&rng, f.e, 32);
+	kith_rng_fill(&rng, f.m, 32);
+	person_request(mallory, b, &rng, KITH_REQUEST_FIRST, made, root, &got);
+	memcpy(q.rdh, got.rdh, 32); /* the ratchet keys are Mallory's */
+	memcpy(q.rek, got.rek, KITH_KEM_EK);
+	plaintexts(&q, plain1, plain2);
+	CHECK_OK(kith_dh(f.dh3, b->spk_secret, a->xk)); /* the theft: SPK_B */
+	memcpy(guess[1], f.dh3, 32);
+	CHECK_OK(kith_dh(guess[2], b->spk_secret, b->xk));
+	CHECK_OK(kith_dh(guess[3], f.e, b->xk));
+	CHECK_OK(kith_dh(guess[4], f.e, a->xk));
+	CHECK_OK(kith_dh(guess[5], mallory->xk_secret, b->xk));
+	CHECK_OK(kith_dh(guess[6], mallory->xk_secret, a->xk));
+	memcpy(guess[7], a->xk, 32);
+	for (size_t i = 0; i < 8; i++) {
+		memcpy(f.dh4, guess[i], 32);
+		forge(made, root, &q, b, &f, plain1, plain2);
+		CHECK_EQ(kith__request_open(&got, root_b, made, &self, TEST_NOW), KITH_E_AUTH);
+	}
+	/* the forger works: with DH(XK_A, XK_B) too (both of B's secrets) it is believed, which is
+	 * the stated limit and the reason why a request proves nothing to others */
+	CHECK_OK(kith_dh(f.dh4, b->xk_secret, a->xk));
+	forge(made, root, &q, b, &f, plain1, plain2);
+	CHECK_OK(kith__request_open(&got, root_b, made, &self, TEST_NOW));
+	CHECK_MEM(root_b, root, 32);
+	CHECK_MEM(got.ik, a->ik, 32);
+	person_free(a);
+	person_free(b);
+	person_free(mallory);
+}
+
+/* The judge: B's state before the frame, the frame, and whether it opens as a text of A. */
+static bool judge(struct kith_ratchet before, const uint8_t *in, size_t len, const char *text)
+{
+	struct kith_opened o;
+	struct kith_body b;
+
+	return kith__ratchet_open(&before, &o, in, len, (uint64_t)TEST_NOW * 1000) == KITH_OK &&
+	       kith__body_decode(&b, o.body, o.body_len) == KITH_OK && b.len == strlen(text) &&
+	       memcmp(b.content, text, b.len) == 0;
+}
+
+TEST(attack_40_receiver_can_make_the_same_transcript)
+{
+	static const char *const texts[] = {"meet at nine", "I never wrote this", "yes"};
+	struct kith_rng rng = test_rng(test_seed());
+	struct kith_ratchet writer, reader;
+	uint8_t frame[KITH_INNER], body[KITH_BODY];
+	struct kith_opened o;
+	struct couple c;
+	size_t len;
+
+	couple_begin(&c, &rng);
+	couple_warm(&c);
+	len = couple_seal(&c, 0, true, "genuine", NULL, frame);
+	reader = c.side[1];
+	CHECK(judge(reader, frame, len, "genuine"));
+	CHECK(!judge(reader, frame, len, "another"));
+	writer = reader; /* all that B knows, nothing of A */
+	memcpy(writer.cks, reader.ckr, 32);
+	memcpy(writer.hks, reader.hkr, 32);
+	memcpy(writer.dh, reader.peer_dh, 32);
+	memcpy(writer.ek, reader.peer_ek, KITH_KEM_EK);
+	writer.ns = reader.nr;
+	for (size_t i = 0; i < 300; i++) {
+		const char *text = texts[i % 3];
+		struct kith_body b = {.type = KITH_BODY_CHAT, .seq = 10 + (uint32_t)i};
+
+		b.content = (const uint8_t *)text;
+		b.len = strlen(text);
+		memset(body, 0, sizeof(body));
+		CHECK(kith__body_encode(body, sizeof(body), &b) != 0);
+		kith__ratchet_seal(&writer, frame, i % 2 ? 256 : KITH_INNER, body, 32 + b.len,
+				   &c.noncer[1], NULL);
+		CHECK(judge(reader, frame, i % 2 ? 256 : KITH_INNER, text));
+		CHECK_OK(
+			kith__ratchet_open(&reader, &o, frame, i % 2 ? 256 : KITH_INNER, c.now_ms));
+	}
+	couple_end(&c);
+}
+
+/* ---- attack_06: copies of a profile, a random source that is stuck ---- */
+
+static void stuck(void *ctx, void *dst, size_t len)
+{
+	(void)ctx;
+	memset(dst, 0x42, len);
+}
+
+/* What one sealing used: message key and both nonces. */
+struct use {
+	uint8_t mk[32], head_nonce[24], body_nonce[24], ct[32];
+};
+
+static void seal_and_note(struct kith_ratchet *r, struct kith_noncer *n, const char *text,
+			  struct use *u)
+{
+	uint8_t frame[KITH_INNER], body[64] = {0}, ck[32];
+	struct kith_body b = {.type = KITH_BODY_CHAT, .seq = 77, .len = strlen(text)};
+	size_t len;
+
+	b.content = (const uint8_t *)text;
+	len = kith__body_encode(body, sizeof(body), &b);
+	memcpy(ck, r->cks, 32);
+	kith__chain_next(u->mk, ck);
+	kith__ratchet_seal(r, frame, 256, body, len, n, NULL);
+	memcpy(u->head_nonce, frame, 24);
+	memcpy(u->body_nonce, frame + KITH__HEAD_LIGHT, 24);
+	memcpy(u->ct, frame + KITH__HEAD_LIGHT + 24, 32);
+}
+
+TEST(attack_06_copies_repeat_no_key_and_nonce)
+{
+	static struct use one[1000], two[1000];
+	struct kith_rng rng = test_rng(test_seed()), bad = {.fill = stuck};
+	struct kith_ratchet copy;
+	struct kith_noncer n1, n2;
+	struct couple c;
+	char text[32] = "from the first copy 0";
+
+	couple_begin(&c, &rng);
+	couple_warm(&c);
+	kith_noncer_init(&n1, &bad);
+	n2 = n1; /* a fork: the same process key, counter and random source */
+	for (size_t i = 0; i < 1000; i++) {
+		copy = c.side[0];
+		text[20] = (char)('a' + i % 26);
+		seal_and_note(&c.side[0], &n1, text, &one[i]);
+		text[9] = 'F';
+		seal_and_note(&copy, &n2, text, &two[i]);
+		text[9] = 'f';
+		CHECK_MEM(one[i].mk, two[i].mk, 32); /* the copy holds the same keys */
+		CHECK(memcmp(one[i].body_nonce, two[i].body_nonce, 24) != 0);
+		CHECK(memcmp(one[i].ct, two[i].ct, 32) != 0);
+		for (size_t k = 0; k < i; k++) { /* within one process */
+			CHECK(memcmp(one[i].mk, one[k].mk, 32) != 0);
+			CHECK(memcmp(one[i].head_nonce, one[k].head_nonce, 24) != 0);
+			CHECK(memcmp(one[i].body_nonce, one[k].body_nonce, 24) != 0);
+		}
+	}
+	couple_end(&c);
+}
