@@ -197,7 +197,8 @@ TEST(pair_never_loses)
 			p->loss_pct = 5;
 		}
 	}
-	for (turns = 0; turns < 60 && pair_contact(p, 0)->outs + pair_contact(p, 1)->outs > 0; turns++)
+	for (turns = 0; turns < 60 && pair_contact(p, 0)->outs + pair_contact(p, 1)->outs > 0;
+	     turns++)
 		pair_run(p, KITH_US_PER_S);
 	CHECK_EQ(pair_contact(p, 0)->outs, 0);
 	CHECK_EQ(pair_contact(p, 1)->outs, 0);
