@@ -22,10 +22,10 @@
 #include "node/mbox_own.h"
 
 #define KEEPALIVE_S 25u
-#define LIST_S	    3600u
-#define AGAIN_S	    30u /* something listed found no room */
+#define LIST_S      3600u
+#define AGAIN_S     30u /* something listed found no room */
 #define KNOCK_DAYS  9u
-#define S(x)	    ((kith_time)(x) * KITH_US_PER_S)
+#define S(x)        ((kith_time)(x)*KITH_US_PER_S)
 
 struct kith_fetch *kith__fetch(struct kith_node *n)
 {
@@ -353,8 +353,7 @@ static void reader_tick(struct kith_node *n, unsigned i)
 		}
 		break;
 	case KITH__OPENING:
-	case KITH__LISTING:
-		break;
+	case KITH__LISTING: break;
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #include "node/mbox_own.h"
 
-#define P_BACK	 35u /* days that blobs may stand, and a margin */
+#define P_BACK   35u /* days that blobs may stand, and a margin */
 #define CAP_BACK 9u  /* knocks live for 7 days */
 
 unsigned kith__secrets(const struct kith_node *n, struct kith__secret out[static KITH__SECRETS])
@@ -143,8 +143,8 @@ void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r)
 }
 
 /* Where listing for a secret begins: its row, else shortly before it was made. */
-static void start_of(struct kith_node *n, const uint8_t ml[static 32],
-		     const struct kith__secret *s, uint32_t *day, uint32_t *pos)
+static void start_of(struct kith_node *n, const uint8_t ml[static 32], const struct kith__secret *s,
+		     uint32_t *day, uint32_t *pos)
 {
 	const struct kith__cursor *c = cursor(n, ml, s->id);
 	uint32_t today = (uint32_t)(kith__wall_s(n) / KITH__DAY_S);

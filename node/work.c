@@ -106,9 +106,7 @@ static void run(struct kith_job *job)
 		w->done = kith__request_work_search(&w->tried, CHUNK, w->key, w->ml, w->day,
 						    w->digest, w->bits);
 		break;
-	case KITH_WORK_KNOCKS:
-		run_knocks(w);
-		break;
+	case KITH_WORK_KNOCKS: run_knocks(w); break;
 	}
 	job->status = KITH_OK;
 }
@@ -207,9 +205,9 @@ static int knocks_room(struct kith_node *n, struct kith_work *w, size_t count)
 	w->sorted = kith_alloc_zero(n->alloc, count, sizeof(*w->sorted));
 	w->slot = kith_alloc_zero(n->alloc, count, sizeof(*w->slot));
 	w->index = kith_alloc_zero(n->alloc, count, sizeof(*w->index));
-	return w->tags != NULL && w->sorted != NULL && w->slot != NULL && w->index != NULL ?
-		       KITH_OK :
-		       KITH_E_NOMEM;
+	return w->tags != NULL && w->sorted != NULL && w->slot != NULL && w->index != NULL
+		       ? KITH_OK
+		       : KITH_E_NOMEM;
 }
 
 int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn,
