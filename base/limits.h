@@ -29,6 +29,21 @@
 #define KITH_NET_EVENTS_MAX 4096u     /* a full queue stops ACKs for new data */
 #define KITH_NET_REPLAY_BITS 2048u    /* reordering depth in packets */
 
+/* ---- driver (architecture.md 3, transport.md 10) ---- */
+#define KITH_UV_BATCH_MAX 64u       /* destinations pulled and not yet sent */
+#define KITH_UV_BATCH_BYTES 65536u  /* their bytes: what one segmented send may hold */
+#define KITH_UV_SEGMENTS_MAX 16u    /* datagrams of one segmented send */
+#define KITH_UV_SEND_TURN 512u      /* datagrams sent in one turn: below 5 ms */
+#define KITH_UV_RECEIVE_BYTES 65536u /* largest run of datagrams the kernel joins */
+#define KITH_UV_JOBS_MAX 64u        /* waiting per lane; a store has one in flight */
+#define KITH_UV_ADDRS_MAX 32u       /* own interface addresses told to the engine */
+#define KITH_UV_REFUSED_MAX 16u     /* refused destinations told per turn; more repeat later */
+
+/* ---- kithd ---- */
+#define KITH_DOOR_BUFFER_MAX 4194304u /* unread answers of one client: then it is closed */
+#define KITH_CONFIG_LINE_MAX 512u   /* bytes of a line of kithd.conf */
+#define KITH_CONFIG_HINTS_MAX 16u   /* starting points; more help nobody */
+
 /* ---- dht (dht.md 3, 6, 8, 10) ---- */
 #define KITH_DHT_TABLE_MAX 400u     /* never more routing entries */
 #define KITH_DHT_BOOK_MAX 8192u     /* peers interned by one node */
@@ -70,7 +85,15 @@
 #define KITH_MBOX_FRAME_MAX 69632u   /* one frame: class B blob and margin */
 #define KITH_MBOX_WATCH_MAX 24u      /* buckets per link */
 #define KITH_MBOX_LIST_MAX 4096u     /* tags of one LIST reply */
-#define KITH_WORK_JOBS_MAX 1024u     /* bulk jobs queued: stamps of open orders, knocks of listed pages */
+#define KITH_MBOX_ITEMS_MAX 4194304u /* items and tombstones: nine times the default disk */
+#define KITH_MBOX_DAYS_MAX 4096u     /* days with items: 31 usual, more after clock walks */
+#define KITH_MBOX_RECORDS_MAX 4096u  /* deposited records: all that the DHT republishes */
+#define KITH_MBOX_GROUPS_MAX 16384u  /* source prefixes with budgets and shares in memory */
+#define KITH_MBOX_OPEN_MAX 16u       /* requests open on one link */
+#define KITH_MBOX_QUEUE_MAX 65536u   /* write queue of a link; a slower reader is dropped */
+#define KITH_MBOX_PUSHES_MAX 1024u   /* items gathered for one round of pushes */
+#define KITH_MBOX_CLIENTS_MAX 512u   /* links of the own client: 16 at a time, and delivery */
+#define KITH_WORK_JOBS_MAX 1024u     /* bulk jobs queued: stamps, knocks of pages */
 #define KITH_MBOX_ORDERS_MAX 4096u   /* waiting PUT, GET, DELETE: 16 MiB of blobs */
 #define KITH_MBOX_ORDER_LINKS 16u    /* one-shot links at once (mailbox.md 6) */
 #define KITH_FETCH_WANTS_MAX 8192u   /* blobs known to wait; then listing pauses: 2 MiB */

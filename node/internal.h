@@ -70,7 +70,7 @@ struct kith_out { /* one un-acked frame, or a text part waiting for its turn (fr
 	uint32_t session; kith_time sent, put_due;  /* last sent on this session; when mailboxes get it */
 	unsigned copies; struct kith_copy copy[KITH_MAILBOXES_MAX]; bool putting;
 	unsigned tries; uint64_t next_ms;
-	uint32_t announced, chain_n; bool row_seq;  /* memory only: tag index it announced, its number in the chain, seq stands in the message row */
+	uint32_t announced, announced_version, chain_n; bool row_seq; /* memory only: tag index it announced, its number in the chain, seq stands in the message row */
 };
 #define KITH_FLOW_FAR 120u /* bytes: a sender runs at most 900 frames ahead of an un-acked one */
 struct kith_flow { /* sequence numbers of a session epoch; kept in the ratchet row */
@@ -106,7 +106,7 @@ struct kith_contact {
 	uint64_t hlc, read_id, peer_read_id, last_message; uint32_t unread;
 	/* memory of outbox.c, delivery.c, receipts.c: entries before `sent` left on `session`, those before `put` go to mailboxes */
 	size_t sent, put; uint64_t run_batch; kith_time deliver_at, ack_sent; bool ack_waiting;
-	uint8_t *ack_frame; size_t ack_len; bool ack_light; uint32_t chain_seen; bool chain_known; struct kith_recent *recent; uint32_t ack_puts;
+	uint8_t *ack_frame; size_t ack_len; bool ack_light; uint32_t chain_seen; bool chain_known; struct kith_recent *recent; struct kith_parts *parts; uint32_t ack_count; /* messages since the last ack */
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list; uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
@@ -147,7 +147,7 @@ struct kith_node {
 	struct kith_publish *publish; struct kith_replies *replies; struct kith_news *news;   /* events.c */
 	struct kith_addr own_addr[8]; size_t own_addrs; struct kith_addr observed; bool dht_ready; kith_time started, phase_since; enum kith_node_phase phase;
 	struct kith_tagbook *tagbook; struct kith_expects *expects; struct kith_said *said; struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
-	kith_time delivery_due, ack_due; uint64_t unknown_bodies, refused_frames;
+	kith_time delivery_due, ack_due, next_tag_sweep; uint64_t unknown_bodies, refused_frames;
 	struct kith_orders *orders; struct kith_fetch *fetch; struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
 	kith_time next_publish, next_choose, next_sweep; uint32_t presence_op, knock_op[KITH_CAPS_MAX];
 	struct { struct kith_group group; int64_t off_s; } clock[5]; size_t clock_count; int64_t clock_off_s; kith_time next_seek_start;
@@ -260,6 +260,10 @@ void kith__presence_tick(struct kith_node *n);
 kith_time kith__presence_deadline(const struct kith_node *n);
 bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
 
+/* load.c, after contacts: text parts that wait for the rest of their message. */
+int kith__parts_load(struct kith_node *n) KITH_MUST_USE;
+/* load.c: the greatest own message id, from which kith_node_say tells new ids. */
+int kith__said_load(struct kith_node *n) KITH_MUST_USE;
 /* Everything of the message half, at the end of a node (memory only). Contacts: kith__outbox_free. */
 void kith__msgs_free(struct kith_node *n);
 void kith__outbox_free(struct kith_node *n, struct kith_contact *c);
@@ -280,6 +284,7 @@ struct kith_out *kith__outbox_add(struct kith_node *n, struct kith_contact *c, u
 void kith__outbox_seal(struct kith_node *n, struct kith_contact *c);           /* seals what waits */
 void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack);
 void kith__outbox_reseal(struct kith_node *n, struct kith_contact *c);         /* new session: all anew */
+void kith__outbox_uncopy(struct kith_node *n, struct kith_contact *c);         /* before peer boxes go: ends all copies */
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c);
 struct kith_out *kith__out_by_id(const struct kith_contact *c, uint64_t id);
 void kith__delivery_run(struct kith_node *n, struct kith_contact *c);          /* send what is durable and due */
@@ -290,6 +295,9 @@ void kith__delivery_returned(struct kith_node *n, uint32_t token);
 int kith__state(const struct kith_node *n, const struct kith_contact *c, uint64_t message, struct kith_node_state *out);
 /* inbox.c: a frame from a live session (kind 1 byte stripped) or from a mailbox; true when opened or known */
 bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len, bool live);
+/* The second half of it, for a frame that the caller opened with c->ratchet (the accept): marks it seen,
+ * takes ack, tag index and seq, acts on the body, owes the ack. */
+void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struct kith_opened *o, const uint8_t h[static 16], bool live);
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);
@@ -306,15 +314,21 @@ int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t 
 uint32_t kith__tagbook_take(struct kith_contact *c);                            /* next send index */
 /* Keys of index i at mailbox ml (send side). NOTFOUND: unknown list or erased. */
 int kith__tagbook_send(const struct kith_contact *c, uint32_t version, const uint8_t ml[static 32], uint32_t i, struct kith_tag_keys *k) KITH_MUST_USE;
-void kith__tagbook_acked(struct kith_contact *c, uint32_t lowest_unacked);
+bool kith__tagbook_may_take(const struct kith_contact *c);                      /* 900 un-acked, 1,024 beyond what the peer has heard */
+uint32_t kith__tagbook_version(const struct kith_contact *c);                   /* send side: version in use, 0 = none */
+uint32_t kith__tagbook_low(const struct kith_contact *c);                       /* its lowest un-acked index: goes into each body */
+void kith__tagbook_heard(struct kith_contact *c, uint32_t version, uint32_t announced); /* an acked body announced it */
+void kith__tagbook_acked(struct kith_contact *c, uint32_t version, uint32_t lowest_unacked); /* erases T before it */
 /* Which contact (and request) a listed tag at mailbox ml belongs to. */
 struct kith_tag_match { struct kith_contact *c; int request; /* -1 = session */ uint32_t version, index; struct kith_tag_keys keys; };
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16], struct kith_tag_match *m);
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m);
-void kith__tagbook_announced(struct kith_contact *c, uint32_t version, uint32_t index);
+void kith__tagbook_announced(struct kith_node *n, struct kith_contact *c, uint32_t version, uint32_t index);
 /* After a LIST on return from absence, and daily: lets `match` find those of the listed tags that lie
  * beyond the table, within 1,024 indices. */
 void kith__tagbook_stream(struct kith_node *n, const uint8_t ml[static 32], const uint8_t (*tags)[16], size_t count);
+void kith__tagbook_drop(struct kith_node *n, struct kith_contact *c, int dir, unsigned i); /* list i of a direction (0 send, 1 receive) and its rows */
+void kith__tagbook_free(struct kith_node *n);
 void kith__tagbook_sweep(struct kith_node *n); /* hourly: superseded lists end after 30 days */
 void kith__tagbook_changed(struct kith_node *n);                                /* rebuild the table of expected tags */
 
@@ -339,9 +353,11 @@ typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const 
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
 bool kith__work_done(struct kith_node *n, struct kith_job *job);                /* true: was bulk work */
 int kith__work_stamp(struct kith_node *n, const uint8_t q[static 32], unsigned bits, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
-int kith__work_request(struct kith_node *n, const uint8_t ik_b[static 32], const uint8_t ml[static 32], uint64_t day, const uint8_t digest[static 32], unsigned bits, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+struct kith_work_request { uint8_t ik_b[32], ml[32], digest[32]; uint64_t day; unsigned bits; };
+int kith__work_request(struct kith_node *n, const struct kith_work_request *q, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
 /* Which of `tags` are knock slots of S at ml on `day`: results through kith__work_hits. */
-int kith__work_knocks(struct kith_node *n, const uint8_t s[static 32], const uint8_t ml[static 32], uint64_t day, const uint8_t (*tags)[16], size_t count, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+struct kith_work_knocks { const uint8_t *s, *ml; uint64_t day; const uint8_t (*tags)[16]; size_t count; };
+int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
 const uint8_t *kith__work_stamp_result(const struct kith_work *w);
 uint64_t kith__work_nonce(const struct kith_work *w);
 size_t kith__work_hits(const struct kith_work *w, const uint16_t **slot, const uint32_t **tag_index, const uint8_t (**tags)[16]);

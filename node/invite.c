@@ -52,6 +52,19 @@ int kith_node_own_hint(const struct kith_node *n, char *out, size_t cap)
 	return KITH_OK;
 }
 
+int kith_node_hint_text(const uint8_t secret[static 32], const struct kith_addr *addr,
+			char out[static 96])
+{
+	struct kith_hint h;
+
+	if (kith_addr_is_unusable(addr))
+		return KITH_E_MALFORMED;
+	kith_dh_public(h.key, secret);
+	h.addr = *addr;
+	kith__hint_format(out, &h);
+	return KITH_OK;
+}
+
 /* Long-lived peers first: own mailboxes by rank, then the oldest entries of the table. */
 static size_t gather_hints(const struct kith_node *n, struct kith_hint *hint, size_t max)
 {

@@ -324,22 +324,17 @@ static int load_skipped(struct kith_node *n)
 
 	while (status == KITH_OK && kith_rows_next(&r)) {
 		struct kith_contact *c = kith__contact(n, (uint64_t)kith_rows_int(&r, 0));
-		struct kith_ratchet *ra = c != NULL ? c->ratchet : NULL;
-		void *list;
-		struct kith_skipped *k;
+		struct kith_skipped k;
 
-		if (ra == NULL)
+		if (c == NULL || c->ratchet == NULL)
 			continue;
-		list = ra->skipped;
-		status = kith_alloc_grow(ra->alloc, &list, &ra->skipped_cap, ra->skipped_count + 1, KITH_SKIP_CONTACT_MAX, sizeof(*k));
-		if (status != KITH_OK)
-			return status;
-		ra->skipped = list;
-		k = &ra->skipped[ra->skipped_count++];
-		k->n = (uint32_t)kith_rows_int(&r, 2);
-		k->expires_s = (uint64_t)kith_rows_int(&r, 4);
-		if (!column(&r, 1, k->hk, 32) || !column(&r, 3, k->mk, 32))
+		memset(&k, 0, sizeof(k));
+		k.n = (uint32_t)kith_rows_int(&r, 2);
+		k.expires_s = (uint64_t)kith_rows_int(&r, 4);
+		if (!column(&r, 1, k.hk, 32) || !column(&r, 3, k.mk, 32))
 			return KITH_E_MALFORMED;
+		status = kith__ratchet_skipped_add(c->ratchet, &k);
+		kith_wipe(&k, sizeof(k));
 	}
 	return status;
 }
@@ -370,8 +365,8 @@ static int load_ratchets(struct kith_node *n)
 		c->ratchet = kith_arena_get(n->arena, sizeof(*c->ratchet));
 		if (c->ratchet == NULL)
 			return KITH_E_NOMEM;
-		c->ratchet->alloc = n->alloc;
 		status = kith__ratchet_decode(c->ratchet, p + KITH_FLOW_ROW, len - KITH_FLOW_ROW);
+		c->ratchet->alloc = n->alloc;
 	}
 	return status == KITH_OK ? load_skipped(n) : status;
 }
@@ -683,7 +678,8 @@ int kith__load(struct kith_node *n)
 	static int (*const step[])(struct kith_node *n) = {
 		load_max, load_identity, load_contacts, load_devices, load_ratchets, load_conversations,
 		load_taglists, load_tagchains, load_peer_boxes, load_outbox, load_copies, load_own_boxes,
-		load_cursors, load_seen, load_todelete, kith__load_requests,
+		load_cursors, load_seen, load_todelete, kith__parts_load, kith__said_load,
+		kith__load_requests,
 	};
 	size_t i;
 

@@ -56,6 +56,8 @@ size_t kith_node_seeds(const struct kith_node *n, uint8_t *out, size_t cap);
 int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_time now) KITH_MUST_USE;
 /* Own hint text for others (needs a known own address); KITH_E_STATE. out holds 96 bytes. */
 int kith_node_own_hint(const struct kith_node *n, char *out, size_t cap) KITH_MUST_USE;
+/* Hint text of a node that does not run: its secret and address. KITH_E_MALFORMED: unusable address. */
+int kith_node_hint_text(const uint8_t secret[static 32], const struct kith_addr *addr, char out[static 96]) KITH_MUST_USE;
 
 /* ---- identity, invitations ---- */
 struct kith_node_identity { char name[KITH_NAME_MAX + 1]; uint8_t ik[32]; char shortname[9]; };

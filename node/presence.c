@@ -88,37 +88,22 @@ static void look_up(struct kith_node *n, struct kith_contact *c)
 
 static void take_boxes(struct kith_node *n, struct kith_contact *c, const struct kith_presence *p)
 {
-	struct kith_peer_box old[KITH_MAILBOXES_MAX];
-	uint8_t ml[KITH_MAILBOXES_MAX][32];
-	unsigned olds = c->boxes;
+	struct kith_list l;
 	unsigned i;
-	unsigned k;
 
 	if (p->list_version <= c->list_version || p->count == 0 || c->ratchet == NULL)
 		return;
-	memcpy(old, c->box, sizeof(old));
-	for (i = 0; i < p->count; i++)
-		memcpy(ml[i], p->box[i].ml, 32);
-	if (kith__tagbook_list(&c->send, p->list_version, (const uint8_t (*)[32])ml, p->count) != KITH_OK)
-		return;
-	memset(c->box, 0, sizeof(c->box));
-	c->boxes = p->count;
-	c->list_version = p->list_version;
+	memset(&l, 0, sizeof(l)); /* no keys in the record: those already known stay */
+	l.version = p->list_version;
+	l.count = p->count;
 	for (i = 0; i < p->count; i++) {
-		struct kith_peer_box *b = &c->box[i];
-
-		for (k = 0; k < olds; k++)
-			if (memcmp(old[k].e.ml, p->box[i].ml, 32) == 0)
-				*b = old[k];
-		memcpy(b->e.ml, p->box[i].ml, 32);
-		b->e.addr = p->box[i].addr;
-		b->e.p = p->box[i].p;
-		b->e.retention = p->box[i].retention;
-		b->e.flags = p->box[i].flags;
+		memcpy(l.box[i].ml, p->box[i].ml, 32);
+		l.box[i].addr = p->box[i].addr;
+		l.box[i].p = p->box[i].p;
+		l.box[i].retention = p->box[i].retention;
+		l.box[i].flags = p->box[i].flags;
 	}
-	kith__row_peer_boxes(n, c);
-	kith__row_contact(n, c);
-	kith__dirty(n, c, false, false, true);
+	kith__peer_list(n, c, &l);
 }
 
 static void take_devices(struct kith_node *n, struct kith_contact *c, const struct kith_presence *p)

@@ -18,6 +18,7 @@ int kith__read(struct kith_node *n, struct kith_op *op, kith_store_fn fn, uint64
 /* Columns: id,author,mid,epoch,seq,hlc,arrived_ms,kind,reply,body,more */
 void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv, struct kith_node_message *m)
 {
+	const struct kith_contact *c = kith__contact_by_conv(n, conv);
 	size_t len;
 	const uint8_t *p;
 
@@ -38,8 +39,9 @@ void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r
 	m->text = p != NULL ? (const char *)p : "";
 	m->text_len = p != NULL ? len : 0;
 	m->newer = !kith_rows_is_null(r, 10);
-	if (m->author == 0 && kith_node_message_state(n, m->id, &m->state) != KITH_OK)
+	if (m->author == 0 && c != NULL && kith__state(n, c, m->id, &m->state) != KITH_OK)
 		memset(&m->state, 0, sizeof(m->state));
+	m->gap = (kith_rows_int(r, 7) & KITH_MESSAGE_GAP) != 0;
 }
 
 /* b: limit << 1 | newest first */

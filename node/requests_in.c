@@ -242,18 +242,8 @@ static void set_boxes(struct kith_node *n, struct kith_contact *c, uint32_t vers
 {
 	struct kith_op op;
 	unsigned i;
-	size_t k;
 
-	/* Copies of un-acked frames name these rows: they end first; resealing makes new ones. */
-	for (k = 0; k < c->outs; k++) {
-		for (i = 0; i < c->out[k]->copies; i++) {
-			op = kith_op(KITH_OP_COPY_DELETE);
-			kith_op_int(&op, (int64_t)c->out[k]->id);
-			kith_op_int(&op, (int64_t)c->out[k]->copy[i].box);
-			kith__put(n, &op);
-		}
-		c->out[k]->copies = 0;
-	}
+	kith__outbox_uncopy(n, c);
 	for (i = 0; i < c->boxes; i++)
 		if (c->box[i].row != 0) {
 			op = kith_op(KITH_OP_PEERBOX_DELETE);
@@ -504,6 +494,20 @@ static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_op
 	return status;
 }
 
+/* The request told an older list: chains of the present one, and the body that tells it (0: none). */
+static size_t own_list_changed(struct kith_node *n, struct kith_contact *c, const struct kith_list *own, uint8_t *out, size_t cap)
+{
+	uint8_t ml[KITH_MAILBOXES_MAX][32];
+	unsigned i;
+
+	for (i = 0; i < own->count; i++)
+		memcpy(ml[i], own->box[i].ml, 32);
+	if (kith__tagbook_list(&c->recv, own->version, (const uint8_t (*)[32])ml, own->count) != KITH_OK)
+		return 0;
+	kith__dirty(n, c, false, false, true);
+	return kith__list_encode(out, cap, own);
+}
+
 static void queue_first(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_list own;
@@ -515,10 +519,20 @@ static void queue_first(struct kith_node *n, struct kith_contact *c)
 	if (c->recv.count > 0 && c->recv.list[c->recv.count - 1].version == own.version)
 		len = 0;
 	else
-		len = kith__list_encode(content, sizeof(content), &own);
+		len = own_list_changed(n, c, &own, content, sizeof(content));
 	if (len > 0)
 		(void)kith__outbox_add(n, c, KITH_BODY_LIST, 0, NULL, content, len);
 	kith__outbox_reseal(n, c);
+}
+
+/* All own requests to `c` are answered: their tags are those of the session now. */
+static void requests_close(struct kith_node *n, struct kith_contact *c)
+{
+	struct kith_op op = kith_op(KITH_OP_REQROOT_DELETE);
+
+	kith_op_blob(&op, c->ik, 32);
+	kith__put(n, &op);
+	kith_wipe(c->request, sizeof(c->request));
 }
 
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER])
@@ -560,6 +574,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	if (session_a(n, c, r, &a) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "an accepted contact has no usable mailboxes");
 	kith_wipe(&a, sizeof(a));
+	requests_close(n, c);
 	c->state = KITH_CONTACT_ACCEPTED;
 	c->seek = KITH_SEEK_NONE;
 	kith__row_seen(n, hash, kith__wall_s(n) + 2592000u);

@@ -168,7 +168,7 @@ static int add_row(sqlite3_stmt *stmt, int columns, struct kith__bytes *out)
 	return KITH_OK;
 }
 
-int kith__read(struct kith_store *s, enum kith_op_kind kind, struct kith_reader *args,
+int kith__run_read(struct kith_store *s, enum kith_op_kind kind, struct kith_reader *args,
 	       unsigned int count, struct kith__bytes *out, uint8_t *columns)
 {
 	size_t start = out->len;
@@ -223,7 +223,7 @@ static void answer(struct kith_store *s, struct kith__batch *b)
 		if (kith__op_how((enum kith_op_kind)item->kind) != 'R')
 			continue;
 		item_args(b, item, &args);
-		a->status = kith__read(s, (enum kith_op_kind)item->kind, &args, item->count,
+		a->status = kith__run_read(s, (enum kith_op_kind)item->kind, &args, item->count,
 				       &b->rows, &a->columns);
 		a->len = b->rows.len - a->start;
 	}

@@ -280,7 +280,7 @@ int kith_store_read_now(struct kith_store *s, const struct kith_op *op, struct k
 	s->now_rows.len = 0;
 	kith_reader_init(&in, args.p != NULL ? args.p : &columns, args.len);
 	if (status == KITH_OK)
-		status = kith__read(s, op->kind, &in, op->count, &s->now_rows, &columns);
+		status = kith__run_read(s, op->kind, &in, op->count, &s->now_rows, &columns);
 	kith__bytes_free(&args);
 	if (status != KITH_OK)
 		return status;

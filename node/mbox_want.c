@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Blobs that wait for us: which copy to ask for, GET with dummies, and what comes out of it.
+ *
+ *	listed --> waits --GET--> asked --opened--> gone, tag consumed, DELETE due in a day
+ *	             ^              |--missing, corrupt: next copy, or gone
+ *	             |              |--does not open yet: again after 10 s, three times
+ *	             +--------------+--slower than 3 s: next copy, if there is one
+ *
+ * One want stands for one message, wherever its copies lie; each copy has a tag of its own. A want
+ * keeps no keys: when the blob is here, its tag is matched again, and a tag that was consumed
+ * meanwhile (another copy, a live session) matches nothing. At most half of a GET is ours. Wants
+ * are asked for and handled in the order of their index, so messages arrive in order.
+ */
+#include <string.h>
+
+#include "node/mbox_own.h"
+
+#define HITS	 8u
+#define SLOW	 (3u * KITH_US_PER_S)
+#define AGAIN	 (10u * KITH_US_PER_S)
+#define TRIES	 3u
+#define CROWD	 512u /* wants: asked for although their mailbox is still being listed */
+#define GATE_US	 50000u
+#define DELETE_S KITH__DAY_S		/* the sender normally deletes before */
+#define EXPIRY_S (31u * KITH__DAY_S)
+
+static bool same_key(const struct kith__want *a, const struct kith__want *b)
+{
+	return a->knock == b->knock && a->contact == b->contact && a->request == b->request &&
+	       a->epoch == b->epoch && a->index == b->index;
+}
+
+static bool before(const struct kith__want *a, const struct kith__want *b)
+{
+	if (a->contact != b->contact)
+		return a->contact < b->contact;
+	if (a->epoch != b->epoch)
+		return a->epoch < b->epoch;
+	return a->index < b->index;
+}
+
+static void remove_want(struct kith_fetch *f, size_t i)
+{
+	KITH_ASSERT(i < f->wants);
+	f->want[i] = f->want[--f->wants];
+}
+
+/* Takes place `k` away; false: it was the last one, and the want is gone. */
+static bool leave_place(struct kith_fetch *f, size_t i, unsigned k)
+{
+	struct kith__want *w = &f->want[i];
+
+	KITH_ASSERT(k < w->places);
+	if (k == 0)
+		w->asked = false;
+	w->places--;
+	memmove(&w->place[k], &w->place[k + 1], (w->places - k) * sizeof(w->place[0]));
+	if (w->places > 0)
+		return true;
+	remove_want(f, i);
+	return false;
+}
+
+void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
+		    const uint8_t tag[static 16])
+{
+	struct kith_fetch *f = kith__fetch(n);
+	struct kith__want *w = NULL;
+	void *list = f->want;
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < f->wants && w == NULL; i++)
+		if (same_key(&f->want[i], key))
+			w = &f->want[i];
+	if (w == NULL) {
+		if (kith_alloc_grow(n->alloc, &list, &f->wants_cap, f->wants + 1,
+				    KITH_FETCH_WANTS_MAX, sizeof(*w)) != KITH_OK) {
+			f->reader[reader].again = true;
+			return;
+		}
+		f->want = list;
+		w = &f->want[f->wants++];
+		*w = *key;
+		w->places = 0;
+	}
+	for (k = 0; k < w->places; k++)
+		if (w->place[k].reader == reader)
+			return;
+	if (w->places == KITH_MAILBOXES_MAX)
+		return;
+	w->place[w->places].reader = reader;
+	memcpy(w->place[w->places++].tag, tag, 16);
+}
+
+bool kith__wants_at(const struct kith_node *n, unsigned reader)
+{
+	const struct kith_fetch *f = n->fetch;
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < f->wants; i++)
+		for (k = 0; k < f->want[i].places; k++)
+			if (f->want[i].place[k].reader == reader)
+				return true;
+	return false;
+}
+
+void kith__wants_leave(struct kith_node *n, unsigned reader)
+{
+	struct kith_fetch *f = kith__fetch(n);
+	size_t i;
+	unsigned k;
+
+	for (i = f->wants; i-- > 0;)
+		for (k = f->want[i].places; k-- > 0;)
+			if (f->want[i].place[k].reader == reader && !leave_place(f, i, k))
+				break;
+}
+
+/* ---- asking ---- */
+static bool ready(const struct kith_fetch *f, unsigned reader)
+{
+	const struct kith__fetcher *r = &f->reader[reader];
+
+	return r->used && r->gets < KITH__GETS &&
+	       (r->state == KITH__STANDING || (r->state == KITH__LISTING && f->wants >= CROWD));
+}
+
+/* The next want to ask of a reader; f->wants: none. */
+static size_t next_want(const struct kith_fetch *f, unsigned reader, kith_time now)
+{
+	size_t best = f->wants;
+	size_t i;
+
+	for (i = 0; i < f->wants; i++) {
+		const struct kith__want *w = &f->want[i];
+
+		if (w->asked || w->not_before > now || w->place[0].reader != reader)
+			continue;
+		if (best == f->wants || before(w, &f->want[best]))
+			best = i;
+	}
+	return best;
+}
+
+static void shuffle(struct kith_node *n, struct kith__get *g)
+{
+	unsigned i;
+
+	for (i = g->count; i > 1; i--) {
+		unsigned k = kith_rng_below(n->rng, i);
+		uint8_t t[16];
+
+		memcpy(t, g->tag[i - 1], 16);
+		memcpy(g->tag[i - 1], g->tag[k], 16);
+		memcpy(g->tag[k], t, 16);
+	}
+}
+
+static void add_dummies(struct kith_node *n, const struct kith__fetcher *r, struct kith__get *g,
+			unsigned hits)
+{
+	unsigned from = r->dummies > 0 ? kith_rng_below(n->rng, r->dummies) : 0;
+	unsigned i;
+
+	g->count = hits <= 2 ? 4 : hits <= 4 ? 8 : 16;
+	for (i = hits; i < g->count; i++) {
+		if (i - hits < r->dummies)
+			memcpy(g->tag[i], r->dummy[(from + i - hits) % r->dummies], 16);
+		else
+			kith_rng_fill(n->rng, g->tag[i], 16);
+	}
+	shuffle(n, g);
+}
+
+/* One GET to a reader; false: nothing to ask. */
+static bool ask(struct kith_node *n, unsigned reader)
+{
+	struct kith_fetch *f = n->fetch;
+	struct kith__fetcher *r = &f->reader[reader];
+	struct kith__get *g = &r->get[r->gets];
+	unsigned hits;
+
+	for (hits = 0; hits < HITS; hits++) {
+		size_t i = next_want(f, reader, n->now);
+
+		if (i == f->wants)
+			break;
+		f->want[i].asked = true;
+		f->want[i].since = n->now;
+		memcpy(g->tag[hits], f->want[i].place[0].tag, 16);
+	}
+	if (hits == 0)
+		return false;
+	add_dummies(n, r, g, hits);
+	r->gets++;
+	if (kith__mbox_get(n->client, r->link, (const uint8_t(*)[16])g->tag, g->count, n->now) !=
+	    KITH_OK) {
+		kith__reader_failed(n, reader, false);
+		return false;
+	}
+	return true;
+}
+
+static void pass_slow(struct kith_node *n)
+{
+	struct kith_fetch *f = n->fetch;
+	size_t i;
+
+	for (i = 0; i < f->wants; i++) {
+		struct kith__want *w = &f->want[i];
+		struct kith__place first = w->place[0];
+
+		if (!w->asked || w->places < 2 || n->now < w->since + SLOW)
+			continue;
+		memmove(&w->place[0], &w->place[1], (w->places - 1) * sizeof(first));
+		w->place[w->places - 1] = first;
+		w->asked = false;
+	}
+}
+
+void kith__wants_run(struct kith_node *n)
+{
+	unsigned i;
+
+	pass_slow(n);
+	if (kith__gate_full(n))
+		return;
+	for (i = 0; i < KITH_OWN_BOXES_MAX; i++)
+		while (ready(n->fetch, i) && ask(n, i))
+			;
+}
+
+kith_time kith__wants_deadline(const struct kith_node *n)
+{
+	const struct kith_fetch *f = n->fetch;
+	kith_time best = KITH_NEVER;
+	size_t i;
+
+	for (i = 0; i < f->wants; i++) {
+		const struct kith__want *w = &f->want[i];
+		kith_time due = KITH_NEVER;
+
+		if (w->asked && w->places > 1)
+			due = w->since + SLOW;
+		else if (!w->asked && ready(f, w->place[0].reader))
+			due = w->not_before > n->now ? w->not_before : n->now;
+		if (due < best)
+			best = due;
+	}
+	return best <= n->now && kith__gate_full(n) ? n->now + GATE_US : best;
+}
+
+/* ---- what comes back ---- */
+enum outcome { DONE, NEXT_COPY, NOT_YET };
+
+static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
+			       const uint8_t ml[static 32], const uint8_t tag[static 16],
+			       const uint8_t blob[static KITH_BLOB])
+{
+	struct kith__secret s[KITH__SECRETS];
+	unsigned secrets = kith__secrets(n, s);
+	enum outcome out = DONE;
+	uint8_t inner[KITH_INNER];
+	uint8_t place[16];
+	uint8_t wrap[32];
+	unsigned i;
+
+	for (i = 0; i < secrets; i++) {
+		if (s[i].id != w->contact || !s[i].cap)
+			continue;
+		kith__request_place(place, wrap, s[i].s, w->epoch, (uint16_t)w->index, ml);
+		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK)
+			kith__request_arrived(n, ml, w->epoch, inner);
+		else
+			out = NEXT_COPY;
+		break;
+	}
+	kith_wipe(s, sizeof(s));
+	kith_wipe(wrap, sizeof(wrap));
+	return out;
+}
+
+/* An opened blob: its tag serves no more, its pre-image is shown in a day. */
+static void opened(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16],
+		   const uint8_t d[static 32])
+{
+	const struct kith_own_box *b = kith__own_box(n, ml);
+	uint64_t due_s = kith__wall_s(n) + DELETE_S + kith_rng_below(n->rng, DELETE_S / 2);
+	struct kith_tag_match m;
+
+	if (kith__tagbook_match(n, ml, tag, &m)) /* an accept moved it from request to session */
+		kith__tagbook_consumed(n, &m);
+	kith_wipe(&m, sizeof(m));
+	kith__todelete_add(n, ml, b == NULL ? NULL : &b->e.addr, d, due_s * 1000,
+			   kith__wall_s(n) + EXPIRY_S);
+}
+
+static enum outcome take_message(struct kith_node *n, const uint8_t ml[static 32],
+				 const uint8_t tag[static 16], const uint8_t blob[static KITH_BLOB])
+{
+	struct kith_tag_match m;
+	uint8_t inner[KITH_INNER];
+	uint8_t d[32];
+	bool ok;
+
+	if (!kith__tagbook_match(n, ml, tag, &m))
+		return DONE;
+	if (kith__blob_unwrap(inner, m.keys.wrap, tag, blob) != KITH_OK) {
+		kith_wipe(&m, sizeof(m));
+		return NEXT_COPY;
+	}
+	memcpy(d, m.keys.d, 32);
+	if (m.request < 0)
+		ok = kith__inbox_frame(n, m.c, inner, sizeof(inner), false);
+	else
+		ok = kith__request_answered(n, m.c, (unsigned)m.request, inner);
+	kith_wipe(&m, sizeof(m));
+	if (ok)
+		opened(n, ml, tag, d);
+	else
+		n->fetch->unopened++;
+	kith_wipe(d, sizeof(d));
+	return ok ? DONE : NOT_YET;
+}
+
+static void settle(struct kith_node *n, size_t i, unsigned k, enum outcome out)
+{
+	struct kith_fetch *f = n->fetch;
+	struct kith__want *w = &f->want[i];
+
+	switch (out) {
+	case DONE:
+		remove_want(f, i);
+		break;
+	case NEXT_COPY:
+		(void)leave_place(f, i, k);
+		break;
+	case NOT_YET:
+		w->asked = false;
+		w->not_before = n->now + AGAIN;
+		if (++w->tries >= TRIES)
+			remove_want(f, i);
+		break;
+	}
+}
+
+/* The next want whose blob lies in the buffer, by order; f->wants: none is left. */
+static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const struct kith__get *g,
+			   const bool *handled, unsigned *at, unsigned *place)
+{
+	size_t best = f->wants;
+	size_t i;
+	unsigned k;
+	unsigned t;
+
+	for (i = 0; i < f->wants; i++) {
+		const struct kith__want *w = &f->want[i];
+
+		for (k = 0; k < w->places && w->place[k].reader != reader;)
+			k++;
+		if (k == w->places || (best < f->wants && !before(w, &f->want[best])))
+			continue;
+		for (t = 0; t < g->count; t++) {
+			if (handled[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
+				continue;
+			best = i;
+			*at = t;
+			*place = k;
+			break;
+		}
+	}
+	return best;
+}
+
+void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+{
+	struct kith_fetch *f = n->fetch;
+	struct kith__fetcher *from = &f->reader[reader];
+	bool handled[16] = {false};
+	struct kith__get g;
+	unsigned at = 0;
+	unsigned place = 0;
+	unsigned i;
+	size_t w;
+
+	if (from->gets == 0 || r->status != KITH_MBOX_OK || r->count != from->get[0].count) {
+		kith__reader_failed(n, reader, false);
+		return;
+	}
+	g = from->get[0];
+	from->gets--;
+	memmove(&from->get[0], &from->get[1], from->gets * sizeof(g));
+	for (i = 0; i < g.count; i++) {
+		f->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
+		if (f->there[i])
+			memcpy(f->blob[i], r->item[i].blob, KITH_BLOB);
+	}
+	while ((w = next_arrived(f, reader, &g, handled, &at, &place)) < f->wants) {
+		const struct kith__want copy = f->want[w];
+		enum outcome out = NEXT_COPY;
+
+		handled[at] = true;
+		if (f->there[at] && copy.knock)
+			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
+		else if (f->there[at])
+			out = take_message(n, from->ml, g.tag[at], f->blob[at]);
+		if (out == NEXT_COPY && f->there[at])
+			f->corrupt++;
+		settle(n, w, place, out);
+	}
+}

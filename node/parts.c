@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Texts that come in parts: each part is acked by itself, so it stands in a row of `part` until the
+ * message is whole; memory mirrors the rows. A contact has at most PENDING_MAX unfinished messages;
+ * the oldest gives way (an honest sender's window holds fewer).
+ */
+#include <string.h>
+
+#include "node/msgs.h"
+
+#define PARTS_MAX   16u
+#define PENDING_MAX 96u
+#define PART_KEEP_S (60u * 86400u)
+
+struct pending_text {
+	struct kith_msgid mid;
+	uint64_t hlc; /* of part 0 */
+	unsigned parts, have;
+	uint8_t *bytes[PARTS_MAX];
+	uint16_t len[PARTS_MAX];
+};
+
+struct kith_parts {
+	struct pending_text *text[PENDING_MAX]; /* oldest first */
+	unsigned count;
+};
+
+static void text_free(struct kith_node *n, struct pending_text *t)
+{
+	unsigned i;
+
+	for (i = 0; i < PARTS_MAX; i++) {
+		if (t->bytes[i] != NULL)
+			kith_wipe(t->bytes[i], t->len[i]);
+		kith_alloc_free(n->alloc, t->bytes[i]);
+	}
+	kith_alloc_free(n->alloc, t);
+}
+
+void kith__parts_free(struct kith_node *n, struct kith_contact *c)
+{
+	unsigned i;
+
+	for (i = 0; c->parts != NULL && i < c->parts->count; i++)
+		text_free(n, c->parts->text[i]);
+	kith_alloc_free(n->alloc, c->parts);
+	c->parts = NULL;
+}
+
+static void drop(struct kith_node *n, struct kith_contact *c, unsigned at)
+{
+	struct kith_parts *p = c->parts;
+	struct pending_text *t = p->text[at];
+	struct kith_op op = kith_op(KITH_OP_PART_DELETE);
+
+	kith_op_int(&op, (int64_t)c->conv);
+	kith_op_int(&op, (int64_t)c->id);
+	kith_op_blob(&op, t->mid.b, 16);
+	kith__put(n, &op);
+	text_free(n, t);
+	memmove(&p->text[at], &p->text[at + 1], (p->count - at - 1) * sizeof(p->text[0]));
+	p->count--;
+}
+
+/* Position of the message, made when it is not there; PENDING_MAX: no memory. */
+static unsigned find(struct kith_node *n, struct kith_contact *c, const struct kith_msgid *mid,
+		     unsigned parts)
+{
+	struct pending_text *t;
+	unsigned i;
+
+	if (c->parts == NULL)
+		c->parts = kith_alloc_zero(n->alloc, 1, sizeof(*c->parts));
+	if (c->parts == NULL)
+		return PENDING_MAX;
+	for (i = 0; i < c->parts->count; i++)
+		if (memcmp(c->parts->text[i]->mid.b, mid->b, 16) == 0)
+			return i;
+	t = kith_alloc_zero(n->alloc, 1, sizeof(*t));
+	if (t == NULL)
+		return PENDING_MAX;
+	if (c->parts->count == PENDING_MAX) {
+		n->refused_frames++;
+		drop(n, c, 0);
+	}
+	t->mid = *mid;
+	t->parts = parts;
+	c->parts->text[c->parts->count] = t;
+	return c->parts->count++;
+}
+
+/* True when the part was new. */
+static bool keep(struct kith_node *n, struct pending_text *t, unsigned idx, const uint8_t *bytes,
+		 size_t len)
+{
+	if (idx >= t->parts || t->parts > PARTS_MAX || t->bytes[idx] != NULL || len > UINT16_MAX)
+		return false;
+	t->bytes[idx] = kith_alloc_copy(n->alloc, bytes, len);
+	if (t->bytes[idx] == NULL)
+		return false;
+	t->len[idx] = (uint16_t)len;
+	t->have++;
+	return true;
+}
+
+/* Row body: hlc 8 | bytes. */
+static void part_row(struct kith_node *n, const struct kith_contact *c,
+		     const struct pending_text *t, unsigned idx)
+{
+	struct kith_op op = kith_op(KITH_OP_PART_PUT);
+	uint8_t body[8 + KITH_CONTENT_FULL];
+
+	KITH_ASSERT(t->len[idx] <= KITH_CONTENT_FULL);
+	kith_store_u64(body, t->hlc);
+	memcpy(body + 8, t->bytes[idx], t->len[idx]);
+	kith_op_int(&op, (int64_t)c->conv);
+	kith_op_int(&op, (int64_t)c->id);
+	kith_op_blob(&op, t->mid.b, 16);
+	kith_op_int(&op, idx);
+	kith_op_int(&op, t->parts);
+	kith_op_blob(&op, body, 8u + t->len[idx]);
+	kith_op_int(&op, (int64_t)(kith__wall_s(n) + PART_KEEP_S));
+	kith__put(n, &op);
+	kith_wipe(body, sizeof(body));
+}
+
+static void whole(struct kith_node *n, struct kith_contact *c, unsigned at, uint32_t seq, bool gap)
+{
+	struct pending_text *t = c->parts->text[at];
+	struct kith_chat_part p = {.mid = t->mid, .parts = 1, .hlc = t->hlc};
+	uint8_t *all = kith_alloc_zero(n->alloc, PARTS_MAX, KITH_CONTENT_FULL);
+	size_t len = 0;
+	unsigned i;
+
+	KITH_ASSERT(all != NULL); /* the parts are acked: losing them now would lose the message */
+	for (i = 0; i < t->parts; i++) {
+		memcpy(all + len, t->bytes[i], t->len[i]);
+		len += t->len[i];
+	}
+	kith__text_arrived(n, c, &p, all, len, seq, gap);
+	kith_wipe(all, len);
+	kith_alloc_free(n->alloc, all);
+	drop(n, c, at);
+}
+
+void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
+			uint32_t seq, bool gap)
+{
+	unsigned at = find(n, c, &p->mid, p->parts);
+	struct pending_text *t;
+
+	if (at == PENDING_MAX || p->len > KITH_CONTENT_FULL) {
+		n->refused_frames++;
+		return;
+	}
+	t = c->parts->text[at];
+	if (t->parts != p->parts || !keep(n, t, p->part, p->bytes, p->len)) {
+		n->refused_frames++;
+		return;
+	}
+	if (p->part == 0)
+		t->hlc = p->hlc;
+	if (t->have == t->parts)
+		whole(n, c, at, seq, gap);
+	else
+		part_row(n, c, t, p->part);
+}
+
+static void load_row(struct kith_node *n, struct kith_rows *rows)
+{
+	struct kith_contact *c = kith__contact(n, (uint64_t)kith_rows_int(rows, 1));
+	struct kith_msgid mid;
+	size_t mid_len;
+	size_t len;
+	const uint8_t *m = kith_rows_blob(rows, 2, &mid_len);
+	const uint8_t *body = kith_rows_blob(rows, 5, &len);
+	int64_t idx = kith_rows_int(rows, 3);
+	int64_t parts = kith_rows_int(rows, 4);
+	unsigned at;
+
+	if (c == NULL || m == NULL || mid_len != 16 || body == NULL || len < 8 || idx < 0 ||
+	    parts < 2 || parts > (int64_t)PARTS_MAX || idx >= parts)
+		return;
+	memcpy(mid.b, m, 16);
+	at = find(n, c, &mid, (unsigned)parts);
+	if (at == PENDING_MAX)
+		return;
+	(void)keep(n, c->parts->text[at], (unsigned)idx, body + 8, len - 8);
+	if (idx == 0)
+		c->parts->text[at]->hlc = kith_load_u64(body);
+}
+
+int kith__parts_load(struct kith_node *n)
+{
+	struct kith_op op = kith_op(KITH_OP_LOAD_PART);
+	struct kith_rows rows;
+	int status = kith_store_read_now(n->account, &op, &rows);
+
+	if (status != KITH_OK)
+		return status;
+	while (kith_rows_next(&rows))
+		load_row(n, &rows);
+	return KITH_OK;
+}
