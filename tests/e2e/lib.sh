@@ -17,7 +17,7 @@ begin() {
 	done
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/kith.XXXXXX")
 	network=$((1000000 + $$))
-	port_base=$((32100 + $$ % 1400 * 20))
+	port_base=$((10000 + $$ % 1000 * 20))
 	names=
 	hints=
 	trap finish EXIT
@@ -206,4 +206,22 @@ has_step() { # <who> <contact> <text> <step>
 # has_mailboxes <who> <count>
 has_mailboxes() {
 	[ "$(as "$1" mailboxes --json 2>/dev/null | grep -o '"mailbox"' | wc -l)" -ge "$2" ]
+}
+
+gone() { # <pid>: ended (a child that nobody waited for counts as ended)
+	! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
+# rss <name>: KiB of memory a node holds.
+rss() {
+	awk '/^VmRSS/ { print $2 }' "/proc/$(pid_of "$1")/status"
+}
+
+# in_namespace <script> <word..>: runs the script again in its own user and network namespace, with
+# loopback up; skips where that is not allowed.
+in_namespace() {
+	[ -z "${KITH_NAMESPACE:-}" ] || return 0
+	unshare -Urn true 2>/dev/null || skip "no user and network namespaces here"
+	command -v ip >/dev/null || skip "iproute2 is missing"
+	exec unshare -Urn env KITH_NAMESPACE=1 sh -c 'ip link set lo up && exec "$@"' sh "$@"
 }
