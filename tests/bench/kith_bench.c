@@ -92,8 +92,8 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } groups[] = {
-	{"crypto", bench_crypto},
-	{"net", bench_net},
+	{"crypto", bench_crypto}, {"net", bench_net},   {"message", bench_message},
+	{"join", bench_join},     {"idle", bench_idle},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

@@ -33,5 +33,8 @@ int bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The groups; 0 = done, 1 = failed, 77 = cannot run here. */
 int bench_crypto(void);
 int bench_net(void);
+int bench_message(void);
+int bench_join(void);
+int bench_idle(void);
 
 #endif

@@ -36,11 +36,12 @@ flood() {
 }
 flood bob
 flood p1
-counted=$(as bob status --json | grep -o '"[a-z_.]*drop_[a-z]*": *[1-9][0-9]*')
+counted=$(as bob status --json | grep -o '"[a-z_.]*drop_[a-z_]*": *[1-9][0-9]*')
 [ -n "$counted" ] || fail "nothing is counted: $(as bob status --json)"
 echo "$counted" | tr '\n' ' '
 echo
 total=$(echo "$counted" | awk -F: '{ n += $2 } END { print n }')
 [ "$total" -ge 15000 ] || fail "only $total of 20,000 are counted by cause"
-as alice send Bob "after" --wait delivered --timeout 30s --json >/dev/null || fail "no chat after it"
+as alice send Bob "after" --wait delivered --timeout 30s --json >/dev/null ||
+	fail "no chat after it"
 echo ok

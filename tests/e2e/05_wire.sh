@@ -14,11 +14,11 @@ community 2 || fail "the peers do not start"
 person alice 11 "Alice Pellegrino" || fail "Alice does not start"
 person bob 12 "Bob Quintanilla" || fail "Bob does not start"
 befriend alice Alice bob "Bob Quintanilla" || fail "no contacts"
-as alice send Bob "the canary is in the garden" --wait delivered --timeout 30s --json >/dev/null ||
-	fail "not delivered"
+as alice send Bob "the canary is in the garden" --wait delivered --timeout 30s --json \
+	>/dev/null || fail "not delivered"
 halt bob
-as alice send Bob "the spare key lies under the stone" --wait kept --timeout 30s --json >/dev/null ||
-	fail "not kept"
+as alice send Bob "the spare key lies under the stone" --wait kept --timeout 30s --json \
+	>/dev/null || fail "not kept"
 start bob user || fail "Bob does not start again"
 eventually 30 has_text bob Alice "the spare key lies under the stone" || fail "it never arrives"
 
@@ -33,7 +33,7 @@ wait $tap || fail "the tap failed"
 cp "$dir/capture" "$dir/capture.now"
 marked || fail "the capture misses what was sent in the clear"
 
-key=$(as alice status --json | field key)
+key=$(as alice identity get --json | field key)
 for words in "canary" "garden" "spare key" "stone" Alice Pellegrino Bob Quintanilla KITH: $key; do
 	! grep -qaiF "$words" "$dir/capture" || fail "\"$words\" is on the wire"
 done

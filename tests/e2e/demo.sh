@@ -70,15 +70,16 @@ scene_end
 # ---- 2 ----
 kept_by() { # <count>
 	[ "$(as alice history Bob --json | grep -F '"See you at eight"' |
-		grep -o '"kept":{[^}]*}' | field n)" = "$1" ]
+		grep -o '"kept": *{[^}]*}' | field n)" = "$1" ]
 }
 
 scene 2 "Bob is off; Alice writes, and is destroyed with 2 of the 5 peers; Bob returns"
 eventually 20 has_mailboxes bob 5 || fail "scene 2: Bob does not have 5 mailboxes"
 halt bob
 say alice Bob "See you at eight" kept
-eventually 20 kept_by 5 || fail "scene 2: not kept by 5: $(as alice history Bob --json | tail -n 1)"
-until_ms=$(as alice history Bob --json | grep -F '"See you at eight"' | grep -o '"kept":{[^}]*}' |
+eventually 20 kept_by 5 ||
+	fail "scene 2: not kept by 5: $(as alice history Bob --json | tail -n 1)"
+until_ms=$(as alice history Bob --json | grep -F '"See you at eight"' | grep -o '"kept": *{[^}]*}' |
 	field until)
 proof "Alice sees: kept by 5 until $(date -d "@$((until_ms / 1000))" '+%-d %b %Y')"
 halt alice KILL

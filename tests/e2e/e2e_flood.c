@@ -109,7 +109,7 @@ static void garbage(void)
 		len = r->len > 0 ? draw() % r->len : 0;
 	} else if (r != NULL && kind == 3) { /* longer than it was */
 		memcpy(data, r->data, r->len);
-		len = r->len + 1 + draw() % (BYTES_MAX - r->len);
+		len = r->len + draw() % (sizeof(data) - r->len + 1u);
 	} else if (r != NULL && kind == 4 && r->len > 0) { /* one bit wrong */
 		memcpy(data, r->data, r->len);
 		len = r->len;
@@ -165,7 +165,8 @@ int main(int argc, char **argv)
 			garbage();
 	}
 	listen_for_answers(500);
-	printf("sent %llu datagrams, %llu bytes, %zu real ones at hand; answered %llu bytes in %llu\n",
+	printf("sent %llu datagrams, %llu bytes, %zu real ones at hand; "
+	       "answered %llu bytes in %llu\n",
 	       (unsigned long long)w.sent, (unsigned long long)w.sent_bytes, w.reals,
 	       (unsigned long long)w.answered_bytes, (unsigned long long)w.answers);
 	return 0;

@@ -156,7 +156,7 @@ community() {
 person() {
 	place "$1" "$2"
 	start "$1" user || return 1
-	as "$1" up --name "$3" --json >"$dir/$1.up"
+	as "$1" profile create --name "$3" --json >/dev/null
 }
 
 # ---- conversations ----
