@@ -160,6 +160,8 @@ struct kith_node_status {
 	bool protected_profile;
 };
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out);
+/* Wall clock at the last turn, Unix ms. */
+uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */
 void kith_node_counters(const struct kith_node *n, void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);
 struct kith_node_mailbox { char handle[17]; const char *source; bool pinned; uint64_t last_seen_ms; unsigned score, kept; uint64_t until_s; bool answering; };
