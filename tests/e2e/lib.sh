@@ -85,7 +85,7 @@ address() {
 
 # hint_of <name>: the starting point under which others reach it; the node must not run.
 hint_of() {
-	"$kithd" --profile "$dir/$1" --listen "$(address "$1")" --print-hint
+	"$kithd" --profile "$dir/$1" --listen "$(address "$1")" --print-hint 2>>"$dir/$1.log"
 }
 
 # start <name> <role> [option..]: runs until it is ready; fails after 15 s.
@@ -97,7 +97,7 @@ start() {
 	mkfifo "$ready"
 	boot=
 	for hint in $hints; do
-		boot="$boot --bootstrap $hint"
+		[ "$hint" = "$(eval "echo \${hint_$name:-}")" ] || boot="$boot --bootstrap $hint"
 	done
 	# shellcheck disable=SC2086
 	${inside:-} "$kithd" --role "$role" --profile "$dir/$name" \
@@ -139,7 +139,8 @@ community() {
 	i=1 all=
 	while [ $i -le "$1" ]; do
 		place "p$i" "$i"
-		all="$all $(hint_of "p$i")" || return 1
+		eval "hint_p$i=$(hint_of "p$i")"
+		all="$all $(eval "echo \$hint_p$i")"
 		i=$((i + 1))
 	done
 	hints=$all
