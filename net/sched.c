@@ -8,9 +8,10 @@
 
 #include <string.h>
 
-#define STEP_DATA 128u
-#define STEP_BARE 16u
-#define LONE_MAX  300u
+#define STEP_DATA    128u
+#define STEP_BARE    16u
+#define LONE_MAX     300u
+#define NO_MEMORY_US (100u * KITH_US_PER_MS)
 
 /* A packet being built. */
 struct parcel {
@@ -43,10 +44,16 @@ static void send(struct kith_net *n, struct session *s, struct parcel *p,
 }
 
 /* Starts a packet with its number, or says that none may leave. */
-static bool begin(struct kith_net *n, struct session *s, struct parcel *p)
+static bool begin(struct kith_net *n, struct session *s, struct parcel *p, kith_time now)
 {
-	if (s->frozen || !s->epoch[s->current].live || !kith__net_recovery_room(n, s))
+	if (s->frozen || !s->epoch[s->current].live)
 		return false;
+	if (!kith__net_recovery_room(n, s)) {
+		/* no memory: the timer makes the session ready again */
+		if (s->tidy_at > now + NO_MEMORY_US)
+			s->tidy_at = now + NO_MEMORY_US;
+		return false;
+	}
 	p->pn = kith__net_recovery_pn(n, s);
 	p->path = &s->path;
 	p->data = false;
@@ -59,7 +66,7 @@ static bool build_close(struct kith_net *n, struct session *s, struct kith_dgram
 {
 	struct parcel p;
 	uint64_t wait = kith__net_pto(s);
-	bool can = s->close_left > 0 && s->erase_at == KITH_NEVER && begin(n, s, &p);
+	bool can = s->close_left > 0 && s->erase_at == KITH_NEVER && begin(n, s, &p, now);
 
 	if (can) {
 		kith__net_frame_plain(&p.w, FRAME_CLOSE, &s->close_code, 1);
@@ -123,7 +130,7 @@ bool kith__net_build(struct kith_net *n, struct session *s, struct kith_dgram_ou
 
 	if (s->closing)
 		return build_close(n, s, out, now);
-	if (!begin(n, s, &p))
+	if (!begin(n, s, &p, now))
 		return false;
 	if (s->ack_wanted && kith__net_ack_write(s, &p.w, now))
 		acked = s->replay.next;
@@ -164,7 +171,7 @@ bool kith__net_probe_output(struct kith_net *n, struct kith_dgram_out *out, kith
 
 		n->probe_first = (n->probe_first + 1) % PROBES_MAX;
 		n->probe_count--;
-		if (s == NULL || !begin(n, s, &p))
+		if (s == NULL || !begin(n, s, &p, now))
 			continue;
 		if (next->echo)
 			kith__net_frame_echo(&p.w, next->token, &next->path.remote);

@@ -44,6 +44,7 @@ struct epoch {
 	bool live, initiator, lower; /* lower: started by the lower LK */
 };
 
+/* What a ref in a packet stands for. */
 enum ref_kind {
 	REF_MSG,
 	REF_STREAM,

@@ -93,6 +93,9 @@ int kith__net_ring_room(struct kith_net *n, struct ring *r, uint64_t base, uint6
 	bytes = kith_alloc_zero(n->alloc, 1, cap);
 	if (bytes == NULL)
 		return KITH_E_NOMEM;
+	/* a FIN may lie beyond all bytes that came */
+	if (used_end > base + r->cap)
+		used_end = base + r->cap;
 	for (at = base; at < used_end;) {
 		size_t from = (size_t)(at & (r->cap - 1));
 		size_t to = (size_t)(at & (cap - 1));

@@ -28,6 +28,8 @@ void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struc
 		return;
 	}
 	kith__outbox_acked(n, c, &b.ack);
+	if (kith__outbox_waiting(c) < c->outs)
+		kith__outbox_seal(n, c); /* this frame may be what lets us send */
 	kith__tagbook_announced(n, c, b.list_version, b.tag_index);
 	if (b.seq == 0)
 		return; /* a bare ack */

@@ -262,6 +262,8 @@ bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e);
 
 /* load.c, after contacts: text parts that wait for the rest of their message. */
 int kith__parts_load(struct kith_node *n) KITH_MUST_USE;
+/* load.c: the greatest own message id, from which kith_node_say tells new ids. */
+int kith__said_load(struct kith_node *n) KITH_MUST_USE;
 /* Everything of the message half, at the end of a node (memory only). Contacts: kith__outbox_free. */
 void kith__msgs_free(struct kith_node *n);
 void kith__outbox_free(struct kith_node *n, struct kith_contact *c);

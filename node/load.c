@@ -678,7 +678,8 @@ int kith__load(struct kith_node *n)
 	static int (*const step[])(struct kith_node *n) = {
 		load_max, load_identity, load_contacts, load_devices, load_ratchets, load_conversations,
 		load_taglists, load_tagchains, load_peer_boxes, load_outbox, load_copies, load_own_boxes,
-		load_cursors, load_seen, load_todelete, kith__parts_load, kith__load_requests,
+		load_cursors, load_seen, load_todelete, kith__parts_load, kith__said_load,
+		kith__load_requests,
 	};
 	size_t i;
 

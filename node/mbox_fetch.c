@@ -32,6 +32,7 @@ struct kith_fetch *kith__fetch(struct kith_node *n)
 	if (n->fetch == NULL) {
 		n->fetch = kith_alloc_zero(n->alloc, 1, sizeof(*n->fetch));
 		KITH_ASSERT(n->fetch != NULL);
+		n->fetch->changed = true; /* what was loaded is new to us */
 	}
 	return n->fetch;
 }

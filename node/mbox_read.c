@@ -62,6 +62,12 @@ void kith__mbox_serve_list(struct kith_mbox_service *s, struct kith__mbox_link *
 		kith__mbox_reply_status(l, KITH_MBOX_CLASS);
 		return;
 	}
+	/* The first step is paid before the work, the rest after it. */
+	if (!kith__mbox_quota_take(&s->quota, &l->remote, KITH__MBOX_RATE_LIST,
+				   KITH__MBOX_LIST_STEP, now)) {
+		kith__mbox_reply_status(l, KITH_MBOX_SLOW);
+		return;
+	}
 	s->count.lists++;
 	page.bucket = q.bucket;
 	page.day = q.day;
@@ -77,7 +83,8 @@ void kith__mbox_serve_list(struct kith_mbox_service *s, struct kith__mbox_link *
 	kith__mbox_index_list(&s->index, &page);
 	len = KITH__MBOX_HEAD + 12 + 16 * page.count;
 	len += KITH__MBOX_LIST_STEP - len % KITH__MBOX_LIST_STEP;
-	if (kith__mbox_quota_take(&s->quota, &l->remote, KITH__MBOX_RATE_LIST, len, now))
+	if (kith__mbox_quota_take(&s->quota, &l->remote, KITH__MBOX_RATE_LIST,
+				  len - KITH__MBOX_LIST_STEP, now))
 		list_reply(l, &page, len);
 	else
 		kith__mbox_reply_status(l, KITH_MBOX_SLOW);

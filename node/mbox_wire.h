@@ -33,7 +33,6 @@
 #define KITH__MBOX_F_KNOCKS 4u
 #define KITH__MBOX_F_PUSH   8u
 
-
 /* One frame, cut into its fields. */
 struct kith__mbox_frame {
 	uint8_t verb;

@@ -525,6 +525,16 @@ static void queue_first(struct kith_node *n, struct kith_contact *c)
 	kith__outbox_reseal(n, c);
 }
 
+/* All own requests to `c` are answered: their tags are those of the session now. */
+static void requests_close(struct kith_node *n, struct kith_contact *c)
+{
+	struct kith_op op = kith_op(KITH_OP_REQROOT_DELETE);
+
+	kith_op_blob(&op, c->ik, 32);
+	kith__put(n, &op);
+	kith_wipe(c->request, sizeof(c->request));
+}
+
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER])
 {
 	struct kith_open_request *r = &c->request[i];
@@ -564,6 +574,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	if (session_a(n, c, r, &a) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "an accepted contact has no usable mailboxes");
 	kith_wipe(&a, sizeof(a));
+	requests_close(n, c);
 	c->state = KITH_CONTACT_ACCEPTED;
 	c->seek = KITH_SEEK_NONE;
 	kith__row_seen(n, hash, kith__wall_s(n) + 2592000u);

@@ -302,6 +302,7 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 	memmove(&c->request[1], &c->request[0], 2 * sizeof(c->request[0]));
 	c->request[0] = r;
 	c->request_kept = 0;
+	kith__row_device(n, c); /* device and XK of the knock record: the answer binds them */
 	request_rows(n, c, own);
 	kith__request_out_row(n, c);
 	kith__tagbook_changed(n);

@@ -3,7 +3,7 @@
  * kith_node_say: a text of the user becomes a message row and outbox entries (architecture.md 5).
  *
  * The same id is the same message, also after a restart. Ids ascend with time, so an id above
- * `floor` (the greatest own id when the node began to keep count) that is not in `known` is new for
+ * `floor` (the greatest own id at the start) that is not in `known` is new for
  * certain and goes in at once. Every other id is looked up first; what is found decides. Answers of
  * look-ups see all batches before them, and what was said since stands in `known`.
  */
@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "node/msgs.h"
 
-#define KNOWN_MAX   65536u /* 20 B each; then the count starts anew */
+#define KNOWN_MAX   65536u /* 20 B each; then the floor rises */
 #define WAITING_MAX 64u	   /* look-ups on their way */
 #define TLVS_MAX    (KITH_TEXT_MAX + 64u)
 
@@ -28,7 +28,6 @@ struct waiting_say {
 
 struct kith_said {
 	struct kith_map known;
-	bool has_floor;
 	struct kith_msgid floor, greatest;
 	struct waiting_say *waiting;
 	size_t waitings;
@@ -49,7 +48,7 @@ static bool surely_new(const struct kith_said *s, const struct kith_msgid *id)
 {
 	uint32_t there;
 
-	return s->has_floor && memcmp(id->b, s->floor.b, 16) > 0 &&
+	return memcmp(id->b, s->floor.b, 16) > 0 &&
 	       !kith_map_get(&s->known, id->b, &there);
 }
 
@@ -64,6 +63,28 @@ static void remember(struct kith_node *n, const struct kith_msgid *id)
 	kith_map_wipe(&s->known);
 	kith_map_init(&s->known, n->alloc, 16, KNOWN_MAX, n->rng);
 	s->floor = s->greatest;
+}
+
+int kith__said_load(struct kith_node *n)
+{
+	struct kith_op op = kith_op(KITH_OP_OWN_MID_MAX);
+	struct kith_said *s = said(n);
+	struct kith_rows rows;
+	const uint8_t *p;
+	size_t len;
+	int status;
+
+	if (s == NULL)
+		return KITH_E_NOMEM;
+	status = kith_store_read_now(n->account, &op, &rows);
+	if (status != KITH_OK || !kith_rows_next(&rows))
+		return status;
+	p = kith_rows_blob(&rows, 0, &len);
+	if (p == NULL || len != 16)
+		return KITH_E_MALFORMED;
+	memcpy(s->floor.b, p, 16);
+	s->greatest = s->floor;
+	return KITH_OK;
 }
 
 /* ---- saying ---- */
@@ -188,28 +209,6 @@ static struct waiting_say *waiting_take(struct kith_node *n, uint32_t serial)
 	return w;
 }
 
-static void floor_found(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r)
-{
-	struct kith_said *s = n->said;
-	const uint8_t *p;
-	size_t len;
-
-	(void)a;
-	(void)b;
-	if (s->has_floor)
-		return;
-	if (kith_rows_next(&r->rows)) {
-		p = kith_rows_blob(&r->rows, 0, &len);
-		if (p == NULL || len != 16)
-			return;
-		memcpy(s->floor.b, p, 16);
-	}
-	/* What was said since the look-up began may be above it: it stands in `known`. */
-	if (memcmp(s->greatest.b, s->floor.b, 16) < 0)
-		s->greatest = s->floor;
-	s->has_floor = true;
-}
-
 static bool same_message(const struct waiting_say *w, const struct kith_node_message *m)
 {
 	return m->conversation == w->conv && m->text_len == w->len &&
@@ -270,7 +269,7 @@ static int say_later(struct kith_node *n, uint64_t conv, const struct kith_msgid
 	struct kith_said *s = n->said;
 	struct waiting_say *w;
 
-	if (s->waitings >= WAITING_MAX || !kith__read_room(n) || (!s->has_floor && !kith__read_room(n)))
+	if (s->waitings >= WAITING_MAX || !kith__read_room(n))
 		return KITH_E_FULL;
 	w = kith_alloc_zero(n->alloc, 1, sizeof(*w));
 	if (w == NULL)
@@ -288,12 +287,6 @@ static int say_later(struct kith_node *n, uint64_t conv, const struct kith_msgid
 	w->has_reply = reply != NULL;
 	if (reply != NULL)
 		w->reply = *reply;
-	if (!s->has_floor) {
-		struct kith_op op = kith_op(KITH_OP_OWN_MID_MAX);
-
-		op.token = kith__expect(n, floor_found, 0, 0);
-		kith__put(n, &op);
-	}
 	look_up(n, w);
 	return KITH_OK;
 }
@@ -318,8 +311,6 @@ int kith_node_say(struct kith_node *n, uint64_t conversation, const struct kith_
 	}
 	if (kith__gate_full(n))
 		return KITH_E_FULL;
-	if (said(n) == NULL)
-		return KITH_E_NOMEM;
 	if (!surely_new(n->said, id))
 		return say_later(n, conversation, id, text, len, reply, call);
 	return say_now(n, c, id, text, len, reply, call);

@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "net/internal.h"
+#include "net/codec.h"
+#include "net/net.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -23,16 +24,19 @@ static void draw(void *ctx, void *dst, size_t len)
 }
 
 /* Seals `part` bytes as a peer that knows the node key would; returns the length. */
-static size_t wrap(struct kith_net *n, uint8_t *dgram, const uint8_t *bytes, size_t part)
+static size_t wrap(struct kith_rng *rng, uint8_t *dgram, const uint8_t *bytes, size_t part)
 {
 	const uint8_t suite = KITH_SUITE;
-	uint8_t nonce[24], plain[NET_MSG1_MAX] = {1, 1};
+	const uint8_t secret[32] = {1};
+	uint8_t nonce[24], ml[32], key[32], plain[NET_MSG1_MAX] = {1, 1};
 
-	kith_rng_fill(n->rng, nonce, sizeof(nonce));
+	kith_rng_fill(rng, nonce, sizeof(nonce));
+	kith_dh_public(ml, secret);
+	kith__net_obf_service(key, ml, 0);
 	part = part > NET_MSG1_MAX - KITH_SEAL_OVERHEAD ? NET_MSG1_MAX - KITH_SEAL_OVERHEAD : part;
 	memcpy(plain, bytes, part);
 	part = part < NET_MSG1_MIN - KITH_SEAL_OVERHEAD ? NET_MSG1_MIN - KITH_SEAL_OVERHEAD : part;
-	kith_seal(dgram, nonce, n->service_obf, &suite, 1, plain, part);
+	kith_seal(dgram, nonce, key, &suite, 1, plain, part);
 	return part + KITH_SEAL_OVERHEAD;
 }
 
@@ -59,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		part = part > r.left ? r.left : part;
 		kith_read_bytes(&r, bytes, part);
 		memcpy(dgram, bytes, part);
-		in.len = i++ % 2 != 0 ? wrap(n, dgram, bytes, part) : part;
+		in.len = i++ % 2 != 0 ? wrap(&rng, dgram, bytes, part) : part;
 		(void)kith_net_input(n, &in, now);
 		while (kith_net_output(n, &out, now))
 			sent += out.len;

@@ -373,3 +373,22 @@ TEST(net_stream_reset)
 	CHECK_EQ(w.events[0][KITH_NET_SESSION_LOST], 0);
 	wire_free(&w);
 }
+
+/* A FIN that overtakes all bytes of its stream. */
+TEST(net_stream_fin_first)
+{
+	const uint8_t data[3] = {1, 2, 3};
+	struct frame fin = {.id = FRAME_STREAM, .offset = 9000, .fin = true};
+	struct frame bytes = {.id = FRAME_STREAM, .data = data, .len = 3};
+	struct session *s;
+
+	wire_init(&w, 2, 26);
+	wire_befriend(&w, 0, 1);
+	s = kith__net_session_find(w.net[0], wire_link(&w, 0, 1));
+	fin.number = bytes.number = s->role_a ? 1 : 0;
+	CHECK_OK(kith__net_stream_input(w.net[0], s, &fin, w.now));
+	CHECK_OK(kith__net_stream_input(w.net[0], s, &bytes, w.now));
+	CHECK_EQ(s->streams[0]->rx_final, 9000);
+	CHECK_EQ(s->streams[0]->rx_have.v[0].end, 3);
+	wire_free(&w);
+}

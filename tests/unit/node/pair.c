@@ -310,17 +310,17 @@ void pair_befriend(struct pair *p)
 	pair_run(p, KITH_US_PER_MS);
 }
 
-void pair_connect(struct pair *p)
+void pair_connect(struct pair *p, unsigned from)
 {
 	struct kith_net_target t = {.kind = KITH_NET_LINK, .addr_count = 1};
-	struct kith_contact *c = pair_contact(p, 0);
+	struct kith_contact *c = pair_contact(p, from);
 
 	t.peer = (uint32_t)c->id;
-	t.addr[0] = addr_of(1);
-	CHECK_OK(kith_net_connect(p->node[0]->net, &t, &c->connecting, p->now));
+	t.addr[0] = addr_of(1 - from);
+	CHECK_OK(kith_net_connect(p->node[from]->net, &t, &c->connecting, p->now));
 	pair_run(p, KITH_US_PER_S);
 	CHECK(c->session != 0);
-	CHECK(pair_contact(p, 1)->session != 0);
+	CHECK(pair_contact(p, 1 - from)->session != 0);
 }
 
 int pair_say_only(struct pair *p, unsigned i, uint32_t number, const char *text, size_t len)

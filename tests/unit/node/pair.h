@@ -57,8 +57,8 @@ void pair_restart(struct pair *p, unsigned i, bool power);
 void pair_run(struct pair *p, kith_time us);
 /* Makes 0 (A) and 1 (B) accepted contacts of each other, as after an answered request. */
 void pair_befriend(struct pair *p);
-/* Starts a contact link from 0 to 1. */
-void pair_connect(struct pair *p);
+/* Starts a contact link between 0 and 1, from the side `from`. */
+void pair_connect(struct pair *p, unsigned from);
 struct kith_contact *pair_contact(struct pair *p, unsigned i);
 /* Says `text` at node i to its only contact; the row id. The id is made from `number`. */
 uint64_t pair_say(struct pair *p, unsigned i, uint32_t number, const char *text, size_t len);

@@ -557,3 +557,108 @@ TEST(mbox_slow_reader_is_dropped)
 	CHECK(w.raw_lost);
 	world_free(&w);
 }
+
+/* The connection is lost at every moment of a PUT; the sender puts again. */
+TEST(mbox_put_cut_at_every_moment)
+{
+	static struct world w;
+	struct parcel p;
+	unsigned held = 0;
+
+	world_init(&w);
+	for (unsigned n = 0; n < 60; n++) {
+		uint32_t link = world_link(&w, 1);
+		struct kith_mbox_result *r;
+		uint8_t stamp[64];
+
+		parcel_make(&p, n);
+		world_stamp(&w, stamp, p.tag, p.blob, KITH_BLOB);
+		CHECK_OK(kith__mbox_put(w.client[1], link, p.tag, p.bucket, 2, stamp, p.blob,
+					w.now));
+		world_run(&w, n * (MS / 2));
+		w.shown = w.results;
+		kith__mbox_close(w.client[1], link, w.now);
+		world_run(&w, 100 * MS);
+		r = world_put(&w, 1, &p);
+		CHECK(r->status == KITH_MBOX_OK || r->status == KITH_MBOX_HELD);
+		held += r->status == KITH_MBOX_HELD;
+		CHECK_EQ(r->position, n);
+		CHECK_EQ(kith__mbox_service_status(w.service).items, n + 1);
+		world_run(&w, 100 * MS);
+	}
+	CHECK(held > 0 && held < 60);
+	world_free(&w);
+}
+
+/* Two senders under one tag before the first commit. */
+TEST(mbox_put_twice_in_one_batch)
+{
+	static struct world w;
+	struct parcel p, q;
+
+	world_init(&w);
+	for (unsigned other = 0; other < 2; other++) {
+		unsigned count[KITH_MBOX_UNKNOWN + 1] = {0};
+		uint8_t stamp[64];
+
+		parcel_make(&p, other);
+		q = p;
+		q.blob[0] ^= (uint8_t)other;
+		world_run(&w, 1 * SEC);
+		w.stall = true;
+		world_stamp(&w, stamp, p.tag, p.blob, KITH_BLOB);
+		CHECK_OK(kith__mbox_put(w.client[1], world_link(&w, 1), p.tag, p.bucket, 2, stamp,
+					p.blob, w.now));
+		world_run(&w, 1 * SEC);
+		world_stamp(&w, stamp, q.tag, q.blob, KITH_BLOB);
+		CHECK_OK(kith__mbox_put(w.client[2], world_link(&w, 2), q.tag, q.bucket, 2, stamp,
+					q.blob, w.now));
+		CHECK(world_none(&w, 1 * SEC));
+		w.stall = false;
+		count[world_result(&w)->status]++;
+		count[world_result(&w)->status]++;
+		CHECK_EQ(count[KITH_MBOX_OK], 1);
+		CHECK_EQ(count[other ? KITH_MBOX_TAKEN : KITH_MBOX_HELD], 1);
+		check_held(&w, &p, true);
+	}
+	CHECK_EQ(kith__mbox_service_status(w.service).items, 2);
+	world_free(&w);
+}
+
+/* More reads than a batch takes: the links wait and all are answered. */
+TEST(mbox_reads_beyond_one_batch)
+{
+	static struct world w;
+	uint8_t tags[16][16];
+	struct parcel p;
+	unsigned got = 0;
+
+	world_init(&w);
+	parcel_make(&p, 1);
+	CHECK_EQ(world_put(&w, 1, &p)->status, KITH_MBOX_OK);
+	for (unsigned i = 0; i < 16; i++)
+		memcpy(tags[i], p.tag, 16);
+	w.stall = true;
+	for (unsigned n = 0; n < 9; n++) {
+		uint32_t link = world_link(&w, 1);
+
+		CHECK_OK(kith__mbox_get(w.client[1], link, (const uint8_t(*)[16])tags, 16, w.now));
+		CHECK_OK(kith__mbox_info(w.client[1], link, w.now));
+		world_run(&w, 100 * MS);
+	}
+	CHECK(kith_store_full(w.store));
+	CHECK_EQ(w.shown, w.results);
+	w.stall = false;
+	for (unsigned n = 0; n < 18; n++) {
+		struct kith_mbox_result *r = world_result(&w);
+
+		CHECK_EQ(r->gone, false);
+		for (unsigned i = 0; i < 16 && r->verb == KITH_MBOX_GET; i++) {
+			CHECK_EQ(r->item[i].status, KITH_MBOX_OK);
+			CHECK_MEM(r->item[i].blob, p.blob, KITH_BLOB);
+			got++;
+		}
+	}
+	CHECK_EQ(got, 9 * 16);
+	world_free(&w);
+}

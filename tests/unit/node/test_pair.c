@@ -34,7 +34,7 @@ TEST(pair_talks_both_ways)
 	a = pair_say(p, 0, 1, "hi bob", 6);
 	CHECK_EQ(pair_step(p, 0, a), KITH_STEP_QUEUED);
 	CHECK_EQ(pair_step(p, 1, b), KITH_STEP_QUEUED);
-	pair_connect(p);
+	pair_connect(p, 0);
 	CHECK_EQ(pair_step(p, 1, b), KITH_STEP_DELIVERED);
 	CHECK_EQ(pair_step(p, 0, a), KITH_STEP_DELIVERED);
 	CHECK_EQ(pair_count(p, 0, false, &m), 1);
@@ -62,7 +62,7 @@ TEST(pair_reads)
 
 	first = pair_say(p, 1, 1, "one", 3);
 	second = pair_say(p, 1, 2, "two", 3);
-	pair_connect(p);
+	pair_connect(p, 0);
 	CHECK_EQ(pair_count(p, 0, false, &m), 2);
 	CHECK_OK(kith_node_read_up_to(p->node[0], pair_contact(p, 0)->conv, m.id - 1, ++p->call,
 				      p->now));
@@ -92,7 +92,7 @@ TEST(pair_same_id_is_the_same_message)
 	pair_run(p, KITH_US_PER_MS);
 	CHECK_OK(p->seen[1].reply.status);
 	CHECK_EQ(pair_count(p, 1, true, NULL), 2);
-	pair_connect(p);
+	pair_connect(p, 0);
 	CHECK_EQ(pair_count(p, 0, false, NULL), 2);
 	CHECK_EQ(pair_say_only(p, 1, 9, "\xff", 1), KITH_E_MALFORMED);
 	CHECK_EQ(pair_say_only(p, 1, 9, "", 0), KITH_E_MALFORMED);
@@ -116,7 +116,7 @@ TEST(pair_long_text_in_parts)
 	CHECK_EQ(pair_contact(p, 1)->outs, 11);
 	pair_restart(p, 0, true); /* waits unsealed */
 	pair_restart(p, 1, true); /* waits sealed */
-	pair_connect(p);
+	pair_connect(p, 0);
 	CHECK_EQ(pair_step(p, 1, b), KITH_STEP_DELIVERED);
 	CHECK_EQ(pair_step(p, 0, a), KITH_STEP_DELIVERED);
 	CHECK_EQ(pair_count(p, 0, false, &m), 1);
@@ -139,7 +139,7 @@ TEST(pair_never_loses)
 	unsigned turns;
 
 	(void)pair_say(p, 1, 1, "first", 5);
-	pair_connect(p);
+	pair_connect(p, 0);
 	p->loss_pct = 5;
 	for (i = 0; i < 1200; i++) {
 		int len = snprintf(text, sizeof(text), "text %u", i);
@@ -153,7 +153,7 @@ TEST(pair_never_loses)
 			pair_run(p, 1000);
 			pair_restart(p, i == 500 ? 0 : 1, true);
 			p->loss_pct = 0;
-			pair_connect(p);
+			pair_connect(p, i == 500 ? 0 : 1);
 			p->loss_pct = 5;
 		}
 	}
