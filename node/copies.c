@@ -16,11 +16,11 @@
 #include "node/msgs.h"
 
 #define COPIES_WISH 5u
-#define SOON	    (KITH_US_PER_S)
-#define RENEW_S	    (3u * 86400u)	/* a receipt that ends sooner is renewed */
-#define GONE_S	    86400u		/* taken or deleted: look again a day later */
-#define MOVED_MS    86400000u		/* copies under an old list are still fetched for a while */
-#define KEEP_S	    (30u * 86400u)
+#define SOON        (KITH_US_PER_S)
+#define RENEW_S     (3u * 86400u) /* a receipt that ends sooner is renewed */
+#define GONE_S      86400u        /* taken or deleted: look again a day later */
+#define MOVED_MS    86400000u     /* copies under an old list are still fetched for a while */
+#define KEEP_S      (30u * 86400u)
 #define TTL_CLASS   2u
 
 struct kith_peer_box *kith__peer_box(struct kith_contact *c, uint64_t row)
@@ -39,7 +39,8 @@ void kith__box_failed(struct kith_node *n, struct kith_peer_box *box)
 	unsigned step = box->fails < 4 ? box->fails : 4;
 
 	box->fails++;
-	box->next_try = n->now + kith_rng_jitter(n->rng, (uint64_t)wait_s[step] * KITH_US_PER_S, 25);
+	box->next_try =
+		n->now + kith_rng_jitter(n->rng, (uint64_t)wait_s[step] * KITH_US_PER_S, 25);
 }
 
 unsigned kith__copies_kept(const struct kith_node *n, const struct kith_out *o, uint64_t *until_s)
@@ -124,14 +125,18 @@ void kith__copies_leave(struct kith_node *n, struct kith_contact *c, struct kith
 }
 
 int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
-		       const struct kith_peer_box *box, const struct kith_tag_keys *k,
-		       const uint8_t nonce[static 24], const uint8_t *frame, kith_put_fn fn, uint64_t a,
-		       uint64_t b)
+		       const struct kith_copy_order *o)
 {
+	const struct kith_peer_box *box = o->box;
 	uint8_t blob[KITH_BLOB];
 	uint8_t ms[32];
-	struct kith_put_order order = {.has_mk = box->has_mk, .addr = box->e.addr,
-				       .ttl_class = TTL_CLASS, .blob = blob, .fn = fn, .a = a, .b = b};
+	struct kith_put_order put = {.has_mk = box->has_mk,
+				     .addr = box->e.addr,
+				     .ttl_class = TTL_CLASS,
+				     .blob = blob,
+				     .fn = o->fn,
+				     .a = o->a,
+				     .b = o->b};
 
 	if (!c->has_p && !c->has_ms)
 		return KITH_E_STATE;
@@ -139,17 +144,17 @@ int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
 		kith__mailbox_secret(ms, c->p);
 	else
 		memcpy(ms, c->ms, 32);
-	kith__blob_wrap(blob, nonce, k->wrap, k->tag, frame);
-	memcpy(order.ml, box->e.ml, 32);
-	memcpy(order.mk, box->e.mk, 32);
-	memcpy(order.tag, k->tag, 16);
-	order.bucket.p = box->e.p;
-	order.bucket.bucket = kith__bucket(ms, box->e.ml, box->e.p);
+	kith__blob_wrap(blob, o->nonce, o->keys->wrap, o->keys->tag, o->frame);
+	memcpy(put.ml, box->e.ml, 32);
+	memcpy(put.mk, box->e.mk, 32);
+	memcpy(put.tag, o->keys->tag, 16);
+	put.bucket.p = box->e.p;
+	put.bucket.bucket = kith__bucket(ms, box->e.ml, box->e.p);
 	kith_wipe(ms, sizeof(ms));
 	if (box->e.p < 16)
-		order.bucket.bucket = (uint16_t)(order.bucket.bucket |
-						 (kith_rng_u32(n->rng) & (0xffffu >> box->e.p)));
-	return kith__mbox_order_put(n, &order);
+		put.bucket.bucket = (uint16_t)(put.bucket.bucket |
+					       (kith_rng_u32(n->rng) & (0xffffu >> box->e.p)));
+	return kith__mbox_order_put(n, &put);
 }
 
 static void row_tries(struct kith_node *n, struct kith_out *o, uint64_t next_ms)
@@ -190,7 +195,8 @@ static void copy_failed(struct kith_node *n, struct kith_out *o, struct kith_cop
 
 	copy->state = KITH_COPY_FAILED;
 	copy->tries++;
-	if (gone) { /* the box is well: other bytes under the tag, or a tombstone: the ack will tell */
+	if (gone) { /* the box is well: other bytes under the tag, or a tombstone: the ack will tell
+		     */
 		copy->next = n->now + (kith_time)GONE_S * KITH_US_PER_S;
 	} else {
 		if (box->next_try <= n->now)
@@ -237,7 +243,8 @@ static bool prepare(struct kith_node *n, struct kith_contact *c, struct kith_out
 	return true;
 }
 
-/* Under an old list and kept nowhere that is still listed: all copies anew under the present one. */
+/* Under an old list and kept nowhere that is still listed: all copies anew under the present one.
+ */
 static void move_list(struct kith_node *n, struct kith_contact *c, struct kith_out *o)
 {
 	uint64_t until = 0;
@@ -256,8 +263,8 @@ static bool has_chain(const struct kith_contact *c, const struct kith_out *o,
 	unsigned m;
 
 	for (l = 0; l < c->send.count; l++)
-		for (m = 0; c->send.list[l].version == o->list_version &&
-			    m < c->send.list[l].count; m++)
+		for (m = 0; c->send.list[l].version == o->list_version && m < c->send.list[l].count;
+		     m++)
 			if (memcmp(c->send.list[l].chain[m].ml, box->e.ml, 32) == 0)
 				return true;
 	return false;
@@ -327,15 +334,21 @@ static kith_time order_working(struct kith_node *n, struct kith_contact *c, stru
 		struct kith_copy *copy = &o->copy[i];
 		struct kith_peer_box *box = kith__peer_box(c, copy->box);
 		struct kith_tag_keys k;
+		struct kith_copy_order put = {.box = box,
+					      .keys = &k,
+					      .nonce = copy->nonce,
+					      .frame = o->frame,
+					      .fn = put_done,
+					      .a = o->id};
 		int status;
 
 		if (copy->state != KITH_COPY_WORKING || box == NULL)
 			continue;
 		status = kith__tagbook_send(c, copy->version, box->e.ml, o->index, &k);
 		if (status == KITH_OK) {
+			put.b = c->id << 32 | box->row;
 			copy->state = KITH_COPY_PUTTING; /* before: the answer may come at once */
-			status = kith__copies_order(n, c, box, &k, copy->nonce, o->frame, put_done,
-						    o->id, c->id << 32 | box->row);
+			status = kith__copies_order(n, c, &put);
 		}
 		kith_wipe(&k, sizeof(k));
 		if (status == KITH_OK)

@@ -15,12 +15,13 @@
 
 #include "node/msgs.h"
 
-#define ACK_WAIT   (2u * KITH_US_PER_S)
-#define RETRY_FULL (20u * KITH_US_PER_MS)
-#define LOOK	   (60u * KITH_US_PER_S)
-#define SWEEP	   (3600ull * KITH_US_PER_S)
+#define ACK_WAIT        (2u * KITH_US_PER_S)
+#define RETRY_FULL      (20u * KITH_US_PER_MS)
+#define LOOK            (60u * KITH_US_PER_S)
+#define SWEEP           (3600ull * KITH_US_PER_S)
 #define PUTTING_AT_ONCE 16u /* entries of one contact: 80 PUTs on their way */
-#define ACK_DOUBT  (30ull * KITH_US_PER_S) /* a live ack younger than this may be lost with its session */
+#define ACK_DOUBT \
+	(30ull * KITH_US_PER_S) /* a live ack younger than this may be lost with its session */
 
 void kith__delivery_at(struct kith_node *n, struct kith_contact *c, kith_time when)
 {

@@ -6,7 +6,7 @@
 #include "node/msgs.h"
 
 #define EXPECTS_MAX 16384u /* two batches of operations with a token each, and reads */
-#define READS_SHARE 24u	   /* of the reads of one batch; the rest is for the calls of users */
+#define READS_SHARE 24u    /* of the reads of one batch; the rest is for the calls of users */
 
 struct waiting {
 	uint32_t token; /* 0 = answered */
@@ -17,7 +17,7 @@ struct waiting {
 struct kith_expects {
 	struct waiting *entry;
 	size_t head, count, cap; /* entry[head .. head + count) */
-	uint64_t read_batch;	 /* reads put into this batch: */
+	uint64_t read_batch;     /* reads put into this batch: */
 	unsigned reads;
 };
 

@@ -7,7 +7,7 @@
 #include "node/msgs.h"
 
 #define FAR_BITS (KITH_FLOW_FAR * 8u)
-#define SPAN	 (65u + FAR_BITS)
+#define SPAN     (65u + FAR_BITS)
 
 _Static_assert(SPAN > KITH_UNACKED_MAX + 64u, "every seq in a sender's window has a bit");
 
@@ -44,8 +44,7 @@ bool kith__flow_knows(const struct kith_flow *f, uint32_t seq)
 {
 	if (seq < f->in_next)
 		return true;
-	return seq > f->in_next && seq - f->in_next < SPAN &&
-	       ahead_get(f, seq - f->in_next - 1);
+	return seq > f->in_next && seq - f->in_next < SPAN && ahead_get(f, seq - f->in_next - 1);
 }
 
 bool kith__flow_take(struct kith_flow *f, uint32_t seq, bool *gap, bool *far)

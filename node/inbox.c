@@ -5,8 +5,9 @@
  *	known ciphertext -> the ack is owed again, stop
  *	opened -> seen mark, its ack for us, announced tag index, seq, body, own ack owed
  *
- * All of it is in one batch; the own ack leaves after its commit. A frame that does not open changes
- * nothing. One that opens but says nothing sensible is still marked and acked, so that it ends.
+ * All of it is in one batch; the own ack leaves after its commit. A frame that does not open
+ *changes nothing. One that opens but says nothing sensible is still marked and acked, so that it
+ *ends.
  */
 #include "node/msgs.h"
 
@@ -40,8 +41,8 @@ void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struc
 	kith__ack_owe(n, c, live || c->session != 0);
 }
 
-bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len,
-		       bool live)
+bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_t *frame,
+		       size_t len, bool live)
 {
 	struct kith_opened o;
 	uint8_t h[16];

@@ -20,9 +20,10 @@ static void already(struct kith_node *n, uint64_t a, uint64_t b, struct kith_sto
 	kith__dirty(n, c, false, true, false);
 }
 
+/* `more`: the TLVs as received, kept where some are of a later version. */
 static void put_message(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
-			const struct kith_chat_text *t, const uint8_t *tlvs, size_t len,
-			uint32_t seq, bool gap)
+			const struct kith_chat_text *t, uint32_t seq, bool gap,
+			const struct kith_value *more)
 {
 	struct kith_op op = kith_op(KITH_OP_MESSAGE_PUT);
 
@@ -41,7 +42,7 @@ static void put_message(struct kith_node *n, struct kith_contact *c, const struc
 		kith_op_null(&op);
 	kith_op_text(&op, (const char *)t->text, t->text_len);
 	if (t->newer)
-		kith_op_blob(&op, tlvs, len);
+		kith_op_blob(&op, more->p, more->len);
 	else
 		kith_op_null(&op);
 	kith_op_null(&op);
@@ -52,6 +53,7 @@ static void put_message(struct kith_node *n, struct kith_contact *c, const struc
 void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
 			const uint8_t *tlvs, size_t len, uint32_t seq, bool gap)
 {
+	struct kith_value more = {.type = KITH_VALUE_BLOB, .p = tlvs, .len = len};
 	struct kith_chat_text t;
 
 	memset(&t, 0, sizeof(t));
@@ -63,7 +65,7 @@ void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struc
 		t.text = (const uint8_t *)"";
 		t.text_len = 0;
 	}
-	put_message(n, c, p, &t, tlvs, len, seq, gap);
+	put_message(n, c, p, &t, seq, gap, &more);
 	kith__event(n, KITH_EVENT_MESSAGE_NEW, c->conv, n->next_message);
 	c->last_message = n->next_message++;
 	c->unread++;
@@ -154,9 +156,8 @@ void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct 
 	case KITH_BODY_LIST: list(n, c, b); return;
 	case KITH_BODY_PRESENCE: presence(n, c, b); return;
 	case KITH_BODY_LINK_ROOT: link_root(n, c, b); return;
-	case KITH_BODY_ACK:    /* with a seq: it only wants its own ack */
-	case KITH_BODY_ACCEPT: /* requests_out.c took it; a later copy says nothing new */
-		return;
+	case KITH_BODY_ACK: /* with a seq: it only wants its own ack */
+	case KITH_BODY_ACCEPT: /* requests_out.c took it; a later copy says nothing new */ return;
 	}
 	n->unknown_bodies++;
 	if (c->newer)

@@ -353,9 +353,11 @@ typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, const 
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
 bool kith__work_done(struct kith_node *n, struct kith_job *job);                /* true: was bulk work */
 int kith__work_stamp(struct kith_node *n, const uint8_t q[static 32], unsigned bits, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
-int kith__work_request(struct kith_node *n, const uint8_t ik_b[static 32], const uint8_t ml[static 32], uint64_t day, const uint8_t digest[static 32], unsigned bits, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+struct kith_work_request { uint8_t ik_b[32], ml[32], digest[32]; uint64_t day; unsigned bits; };
+int kith__work_request(struct kith_node *n, const struct kith_work_request *q, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
 /* Which of `tags` are knock slots of S at ml on `day`: results through kith__work_hits. */
-int kith__work_knocks(struct kith_node *n, const uint8_t s[static 32], const uint8_t ml[static 32], uint64_t day, const uint8_t (*tags)[16], size_t count, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
+struct kith_work_knocks { const uint8_t *s, *ml; uint64_t day; const uint8_t (*tags)[16]; size_t count; };
+int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn, uint64_t a, uint64_t b) KITH_MUST_USE;
 const uint8_t *kith__work_stamp_result(const struct kith_work *w);
 uint64_t kith__work_nonce(const struct kith_work *w);
 size_t kith__work_hits(const struct kith_work *w, const uint16_t **slot, const uint32_t **tag_index, const uint8_t (**tags)[16]);

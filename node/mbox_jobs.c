@@ -10,7 +10,7 @@
  * At most KITH_MBOX_ORDER_LINKS are open, DELETES of them for DELETE, and PER_MAILBOX handshakes at
  * one mailbox: net tries only four per source address. What cannot start stays in the queue. A link
  * that fails or stays silent ends its order with KITH_E_IO; a DELETE is tried again, TRIES times in
- * all, and then forgotten: the blob expires by itself. The row of a pre-image belongs to the caller.
+ * all, and then forgotten: the blob expires by itself. Rows of pre-images belong to the caller.
  *
  * No fn is called from inside an order call: orders start in kith__mbox_jobs_tick.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is listed and what of it is ours: secrets and their buckets, cursors, and the matching of tags
+ * What is listed and what of it is ours: secrets and their buckets, cursors, matching of tags
  * (mailbox.md 6, crypto.md 8).
  *
- * Each P and each live cap has a bucket at a mailbox. Those that fall together (always, while p = 0)
- * share one group, so a tag is listed once; the group lists from the least of their cursors. Tags of
+ * Each P and each live cap has a bucket at a mailbox. Those that fall together (always, while
+ * p = 0) share one group, so a tag is listed once, from the least of their cursors on. Tags of
  * messages are known to the tag book. A tag it does not know may be a knock: on the bulk lane all
  * slots of the group's caps are tried for the day of the page and the day before it, because a
  * request may be sealed just before midnight and put just after.
@@ -249,8 +249,10 @@ static void try_knocks(struct kith_node *n, unsigned reader, const struct kith__
 		for (k = 0; k < g->secrets; k++)
 			member |= g->secret[k] == s[i].id;
 		for (d = day; member && s[i].cap && day > 0 && d + 1 >= day; d--) {
-			if (kith__work_knocks(n, s[i].s, r->ml, d, tags, count, knocks_done,
-					      a | (uint64_t)d << 8, s[i].id) == KITH_OK)
+			struct kith_work_knocks q = {s[i].s, r->ml, d, tags, count};
+
+			if (kith__work_knocks(n, &q, knocks_done, a | (uint64_t)d << 8, s[i].id) ==
+			    KITH_OK)
 				r->knocks++;
 			else
 				r->again = true;

@@ -81,7 +81,7 @@ void kith__version_run(struct kith_node *n);
 #define KITH__SECRETS (3u + KITH_CAPS_MAX)
 #define KITH__GETS    2u  /* outstanding GETs per mailbox */
 #define KITH__DUMMIES 64u /* listed tags of others, remembered */
-#define KITH__SECRET_CAP (UINT64_C(1) << 32) /* cursor numbers: epoch of P, or this + id of the cap */
+#define KITH__SECRET_CAP (UINT64_C(1) << 32) /* cursor numbers: epoch of P, or this + id of cap */
 
 struct kith__secret { /* a P or a cap, whose bucket is listed */
 	uint64_t id, from_s;

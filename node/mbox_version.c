@@ -196,7 +196,7 @@ static void tell(struct kith_node *n, struct kith_contact *c, const struct kith_
 	if (c->state != KITH_CONTACT_ACCEPTED || !c->recv.has_root)
 		return;
 	if (kith__tagbook_list(&c->recv, l->version, ml, l->count) != KITH_OK) {
-		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "no tag chains for a new mailbox list");
+		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "no tag chains for a new list");
 		return;
 	}
 	kith__dirty(n, c, false, false, true);

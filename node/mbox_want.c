@@ -8,8 +8,8 @@
  *	             +--------------+--slower than 3 s: next copy, if there is one
  *
  * One want stands for one message, wherever its copies lie; each copy has a tag of its own. A want
- * keeps no keys: when the blob is here, its tag is matched again, and a tag that was consumed in the
- * meantime (another copy, a live session) matches nothing. At most half of a GET are our tags. They
+ * keeps no keys: when the blob is here, its tag is matched again, and a tag that was consumed
+ * meanwhile (another copy, a live session) matches nothing. At most half of a GET is ours. Wants
  * are asked for and handled in the order of their index, so messages arrive in order.
  */
 #include <string.h>
@@ -291,7 +291,7 @@ static void opened(struct kith_node *n, const uint8_t ml[static 32], const uint8
 	uint64_t due_s = kith__wall_s(n) + DELETE_S + kith_rng_below(n->rng, DELETE_S / 2);
 	struct kith_tag_match m;
 
-	if (kith__tagbook_match(n, ml, tag, &m)) /* an accept has moved it from request to session */
+	if (kith__tagbook_match(n, ml, tag, &m)) /* an accept moved it from request to session */
 		kith__tagbook_consumed(n, &m);
 	kith_wipe(&m, sizeof(m));
 	kith__todelete_add(n, ml, b == NULL ? NULL : &b->e.addr, d, due_s * 1000,

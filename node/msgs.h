@@ -8,7 +8,7 @@
 
 #include "node/internal.h"
 
-#define KITH_CONTENT_FULL  (KITH_BODY - KITH_BODY_HEAD)		       /* 1,616 B */
+#define KITH_CONTENT_FULL  (KITH_BODY - KITH_BODY_HEAD)                   /* 1,616 B */
 #define KITH_CONTENT_LIGHT (KITH_FRAME_LIGHT_MAX - 128u - KITH_BODY_HEAD) /* 864 B */
 
 /* ---- tagbook.c, tagtable.c ---- */
@@ -72,11 +72,17 @@ void kith__copies_end(struct kith_node *n, struct kith_contact *c, struct kith_o
 void kith__copies_leave(struct kith_node *n, struct kith_contact *c, struct kith_peer_box *box);
 /* Unexpired verified receipts of `o`, and the earliest expiry (unix s). */
 unsigned kith__copies_kept(const struct kith_node *n, const struct kith_out *o, uint64_t *until_s);
-/* Wraps a frame for a mailbox under fresh or kept `nonce` and orders its PUT. */
+/* One copy of a full frame: where, under which tag and wrap nonce, and who is told. */
+struct kith_copy_order {
+	const struct kith_peer_box *box;
+	const struct kith_tag_keys *keys;
+	const uint8_t *nonce, *frame; /* 24 and KITH_INNER bytes */
+	kith_put_fn fn;
+	uint64_t a, b;
+};
+/* Wraps the frame and orders its PUT. Errors of kith__mbox_order_put; STATE: no P or MS known. */
 int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
-		       const struct kith_peer_box *box, const struct kith_tag_keys *k,
-		       const uint8_t nonce[static 24], const uint8_t *frame, kith_put_fn fn, uint64_t a,
-		       uint64_t b) KITH_MUST_USE;
+		       const struct kith_copy_order *o) KITH_MUST_USE;
 /* A mailbox of the contact failed or answered: its back-off. */
 void kith__box_failed(struct kith_node *n, struct kith_peer_box *box);
 struct kith_peer_box *kith__peer_box(struct kith_contact *c, uint64_t row);
@@ -101,8 +107,8 @@ bool kith__ack_covers(const struct kith_ack *ack, uint32_t seq);
 /* ---- inbox_body.c, parts.c ---- */
 void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct kith_body *b,
 		      bool gap);
-void kith__part_arrived(struct kith_node *n, struct kith_contact *c,
-			const struct kith_chat_part *p, uint32_t seq, bool gap);
+void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
+			uint32_t seq, bool gap);
 void kith__parts_free(struct kith_node *n, struct kith_contact *c);
 /* One whole text of `c`: row, event, counters. */
 void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,

@@ -16,7 +16,7 @@
 
 #define OVERDUE_MS  (30u * 86400u * UINT64_C(1000))
 #define DELETE_MS   60000u /* DELETEs of acked copies: within a minute, each on a link of its own */
-#define RECENT	    64u
+#define RECENT      64u
 #define COPIES_WISH 5u
 
 struct kith_recent {
@@ -325,16 +325,15 @@ void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struc
 	if (ack->next == 0 || ack->next > c->flow.out_next)
 		return; /* names what was never sealed: nothing of it counts */
 	kith__seal_acked(c, ack);
-	while (high < sealed && (c->out[high]->seq < ack->next ||
-				 c->out[high]->seq - ack->next <= 64))
+	while (high < sealed &&
+	       (c->out[high]->seq < ack->next || c->out[high]->seq - ack->next <= 64))
 		high++;
 	if (high > 0 && (c->out[0]->seq < ack->next || ack->bitmap != 0)) {
 		if (c->out[0]->seq < ack->next)
 			delete_range(n, c, ack->next);
 		kept = remove_acked(n, c, ack, high, &index_freed);
 		if (kept < high) {
-			memmove(&c->out[kept], &c->out[high],
-				(c->outs - high) * sizeof(c->out[0]));
+			memmove(&c->out[kept], &c->out[high], (c->outs - high) * sizeof(c->out[0]));
 			c->outs -= high - kept;
 			if (index_freed)
 				indices_end(n, c);

@@ -104,8 +104,8 @@ static bool keep(struct kith_node *n, struct pending_text *t, unsigned idx, cons
 }
 
 /* Row body: hlc 8 | bytes. */
-static void part_row(struct kith_node *n, const struct kith_contact *c, const struct pending_text *t,
-		     unsigned idx)
+static void part_row(struct kith_node *n, const struct kith_contact *c,
+		     const struct pending_text *t, unsigned idx)
 {
 	struct kith_op op = kith_op(KITH_OP_PART_PUT);
 	uint8_t body[8 + KITH_CONTENT_FULL];
@@ -143,8 +143,8 @@ static void whole(struct kith_node *n, struct kith_contact *c, unsigned at, uint
 	drop(n, c, at);
 }
 
-void kith__part_arrived(struct kith_node *n, struct kith_contact *c,
-			const struct kith_chat_part *p, uint32_t seq, bool gap)
+void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
+			uint32_t seq, bool gap)
 {
 	unsigned at = find(n, c, &p->mid, p->parts);
 	struct pending_text *t;

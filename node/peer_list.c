@@ -78,14 +78,15 @@ static bool chains(struct kith_node *n, struct kith_contact *c, const struct kit
 	if (c->send.count == KITH_LIST_VERSIONS_MAX)
 		kith__tagbook_drop(n, c, 0, 0);
 	kith__dirty(n, c, false, false, true);
-	return kith__tagbook_list(&c->send, l->version, (const uint8_t(*)[32])ml, l->count) == KITH_OK;
+	return kith__tagbook_list(&c->send, l->version, (const uint8_t(*)[32])ml, l->count) ==
+	       KITH_OK;
 }
 
 void kith__peer_list(struct kith_node *n, struct kith_contact *c, const struct kith_list *l)
 {
 	KITH_ASSERT(l->count <= KITH_MAILBOXES_MAX);
-	if (l->version < c->list_version || (l->version == c->list_version && c->boxes > 0 &&
-					     c->boxes != l->count))
+	if (l->version < c->list_version ||
+	    (l->version == c->list_version && c->boxes > 0 && c->boxes != l->count))
 		return;
 	if (!chains(n, c, l)) {
 		n->refused_frames++;

@@ -55,8 +55,8 @@ static int ask(struct kith_node *n, const struct kith_contact *c, uint64_t messa
 	return kith__read(n, &op, answered, c->id << 32 | call, message);
 }
 
-int kith_node_read_up_to(struct kith_node *n, uint64_t conversation, uint64_t message, uint32_t call,
-			 kith_time now)
+int kith_node_read_up_to(struct kith_node *n, uint64_t conversation, uint64_t message,
+			 uint32_t call, kith_time now)
 {
 	struct kith_contact *c = kith__contact_by_conv(n, conversation);
 

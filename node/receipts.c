@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Own end-to-end acks (crypto.md 5, mailbox.md 5): every body carries one; where none leaves soon, a
- * bare ack does.
+ * Own end-to-end acks (crypto.md 5, mailbox.md 5): every body carries one; where none leaves soon,
+ * a bare ack does.
  *
  * live session: one bare ack per contact and batch, sealed when the batch is closed, so it names
  *     what the batch makes durable and leaves right after its commit.
@@ -14,12 +14,13 @@
 #include "node/msgs.h"
 
 #define NUMBER_AHEAD 256u
-#define URGENT	     450u
+#define URGENT       450u
 #define DELAY_MAX_S  1800u
-#define RETRY	     (600ull * KITH_US_PER_S)
+#define RETRY        (600ull * KITH_US_PER_S)
 #define COPIES_WISH  5u
 
-/* Exponentially distributed with mean `mean_s`: -ln(u) by an integer logarithm (error below 9 %). */
+/* Exponentially distributed with mean `mean_s`: -ln(u) by an integer logarithm (error below 9 %).
+ */
 static kith_time poisson(struct kith_node *n, unsigned mean_s)
 {
 	uint32_t u = kith_rng_u32(n->rng) | 1u;
@@ -33,8 +34,9 @@ static kith_time poisson(struct kith_node *n, unsigned mean_s)
 	log16 += (((uint64_t)u << (31 - top)) & 0x7fffffffu) >> 15;
 	wait = ((UINT64_C(32) << 16) - log16) * 45426u >> 16; /* * ln 2 */
 	wait = wait * mean_s * KITH_US_PER_S >> 16;
-	return wait < (kith_time)DELAY_MAX_S * KITH_US_PER_S ? wait
-							      : (kith_time)DELAY_MAX_S * KITH_US_PER_S;
+	return wait < (kith_time)DELAY_MAX_S * KITH_US_PER_S
+		       ? wait
+		       : (kith_time)DELAY_MAX_S * KITH_US_PER_S;
 }
 
 static void ack_due(struct kith_node *n, struct kith_contact *c, kith_time when)
@@ -115,8 +117,8 @@ static bool seal_frame(struct kith_node *n, struct kith_contact *c, bool light)
 /* True when the ack went as a body with a seq. */
 static bool number_ack(struct kith_node *n, struct kith_contact *c)
 {
-	if (c->outs > 0 || (kith__seal_ahead(c) < NUMBER_AHEAD &&
-			    kith__tagbook_open(c) < NUMBER_AHEAD))
+	if (c->outs > 0 ||
+	    (kith__seal_ahead(c) < NUMBER_AHEAD && kith__tagbook_open(c) < NUMBER_AHEAD))
 		return false;
 	return kith__outbox_add(n, c, KITH_BODY_ACK, 0, NULL, (const uint8_t *)"", 0) != NULL;
 }
@@ -170,13 +172,19 @@ static void put_copies(struct kith_node *n, uint64_t a, uint64_t b)
 		struct kith_peer_box *box = &c->box[i];
 		struct kith_tag_keys k;
 		uint8_t nonce[24];
+		struct kith_copy_order put = {.box = box,
+					      .keys = &k,
+					      .nonce = nonce,
+					      .frame = c->ack_frame,
+					      .fn = put_done,
+					      .a = c->id,
+					      .b = box->row};
 
-		if (box->next_try > n->now ||
-		    kith__tagbook_send(c, (uint32_t)(b >> 32), box->e.ml, (uint32_t)b, &k) != KITH_OK)
+		if (box->next_try > n->now || kith__tagbook_send(c, (uint32_t)(b >> 32), box->e.ml,
+								 (uint32_t)b, &k) != KITH_OK)
 			continue;
 		kith_noncer_next(&n->noncer, nonce, c->ack_frame);
-		if (kith__copies_order(n, c, box, &k, nonce, c->ack_frame, put_done, c->id,
-				       box->row) == KITH_OK)
+		if (kith__copies_order(n, c, &put) == KITH_OK)
 			given++;
 		kith_wipe(&k, sizeof(k));
 	}

@@ -374,11 +374,14 @@ static void work_done(struct kith_node *n, uint64_t id, uint64_t place, const st
 static void start_work(struct kith_node *n, struct kith_contact *c, unsigned box, unsigned tries)
 {
 	uint64_t day = kith__wall_s(n) / KITH_DAY_S;
-	uint8_t digest[32];
+	struct kith_work_request q;
 
-	kith__request_digest(digest, c->request_blob);
-	if (kith__work_request(n, c->ik, c->knock->box[box].ml, day, digest, c->knock->pow_bits, work_done, c->id,
-			       place_make(box, tries, day)) != KITH_OK)
+	memcpy(q.ik_b, c->ik, 32);
+	memcpy(q.ml, c->knock->box[box].ml, 32);
+	kith__request_digest(q.digest, c->request_blob);
+	q.day = day;
+	q.bits = c->knock->pow_bits;
+	if (kith__work_request(n, &q, work_done, c->id, place_make(box, tries, day)) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_WARN, "too much work: a contact request waits");
 }
 

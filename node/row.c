@@ -191,6 +191,23 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	row_skipped(n, c);
 }
 
+static void row_chain(struct kith_node *n, const struct kith_contact *c, int dir, int64_t version, const uint8_t ml[static 32],
+		      const uint8_t t[static 32], uint32_t at)
+{
+	struct kith_op op = kith_op(KITH_OP_TAGCHAIN_PUT);
+	uint8_t body[36];
+
+	memcpy(body, t, 32);
+	kith_store_u32(body + 32, at);
+	kith_op_int(&op, (int64_t)c->id);
+	kith_op_int(&op, dir);
+	kith_op_int(&op, version);
+	kith_op_blob(&op, ml, 32);
+	kith_op_blob(&op, body, sizeof(body));
+	kith__put(n, &op); /* copies: only then is the body wiped */
+	kith_wipe(body, sizeof(body));
+}
+
 static void row_tag_side(struct kith_node *n, const struct kith_contact *c, int dir, const struct kith_tag_side *s)
 {
 	static const uint8_t no_box[32];
@@ -210,37 +227,11 @@ static void row_tag_side(struct kith_node *n, const struct kith_contact *c, int 
 		kith_op_blob(&op, l->used, sizeof(l->used));
 		kith_op_int(&op, (int64_t)l->until_s);
 		kith__put(n, &op);
-		for (k = 0; k < l->count; k++) {
-			uint8_t t[36];
-
-			memcpy(t, l->chain[k].t, 32);
-			kith_store_u32(t + 32, l->chain[k].at);
-			op = kith_op(KITH_OP_TAGCHAIN_PUT);
-			kith_op_int(&op, (int64_t)c->id);
-			kith_op_int(&op, dir);
-			kith_op_int(&op, l->version);
-			kith_op_blob(&op, l->chain[k].ml, 32);
-			kith_op_blob(&op, t, sizeof(t));
-			kith__put(n, &op);
-			kith_wipe(t, sizeof(t));
-		}
+		for (k = 0; k < l->count; k++)
+			row_chain(n, c, dir, l->version, l->chain[k].ml, l->chain[k].t, l->chain[k].at);
 	}
-	if (!s->has_root)
-		return;
-	op = kith_op(KITH_OP_TAGCHAIN_PUT); /* the root of the next version stands at version -1 */
-	kith_op_int(&op, (int64_t)c->id);
-	kith_op_int(&op, dir);
-	kith_op_int(&op, -1);
-	kith_op_blob(&op, no_box, 32);
-	{
-		uint8_t t[36];
-
-		memcpy(t, s->root, 32);
-		kith_store_u32(t + 32, s->root_version);
-		kith_op_blob(&op, t, sizeof(t));
-		kith_wipe(t, sizeof(t));
-	}
-	kith__put(n, &op);
+	if (s->has_root) /* the root of the next version stands at version -1 */
+		row_chain(n, c, dir, -1, no_box, s->root, s->root_version);
 }
 
 void kith__row_tags(struct kith_node *n, const struct kith_contact *c)

@@ -13,7 +13,7 @@
 #include "node/msgs.h"
 
 #define KNOWN_MAX   65536u /* 20 B each; then the floor rises */
-#define WAITING_MAX 64u	   /* look-ups on their way */
+#define WAITING_MAX 64u    /* look-ups on their way */
 #define TLVS_MAX    (KITH_TEXT_MAX + 64u)
 
 struct waiting_say {
@@ -48,8 +48,7 @@ static bool surely_new(const struct kith_said *s, const struct kith_msgid *id)
 {
 	uint32_t there;
 
-	return memcmp(id->b, s->floor.b, 16) > 0 &&
-	       !kith_map_get(&s->known, id->b, &there);
+	return memcmp(id->b, s->floor.b, 16) > 0 && !kith_map_get(&s->known, id->b, &there);
 }
 
 static void remember(struct kith_node *n, const struct kith_msgid *id)
@@ -108,7 +107,8 @@ static int append_parts(struct kith_node *n, struct kith_contact *c, const struc
 		size_t len = kith__chat_part_encode(content, sizeof(content), chat, i, parts, tlvs,
 						    tlv_len, KITH_CONTENT_FULL);
 
-		if (kith__outbox_append(n, c, KITH_BODY_CHAT, message, &chat->mid, content, len) == NULL)
+		if (kith__outbox_append(n, c, KITH_BODY_CHAT, message, &chat->mid, content, len) ==
+		    NULL)
 			break;
 	}
 	kith_wipe(tlvs, TLVS_MAX);
@@ -121,8 +121,8 @@ static int append_parts(struct kith_node *n, struct kith_contact *c, const struc
 	return KITH_E_FULL;
 }
 
-static void put_row(struct kith_node *n, const struct kith_contact *c, const struct kith_node_message *m,
-		    uint32_t seq)
+static void put_row(struct kith_node *n, const struct kith_contact *c,
+		    const struct kith_node_message *m, uint32_t seq)
 {
 	struct kith_op op = kith_op(KITH_OP_MESSAGE_PUT);
 
@@ -149,9 +149,15 @@ static void put_row(struct kith_node *n, const struct kith_contact *c, const str
 static int say_now(struct kith_node *n, struct kith_contact *c, const struct kith_msgid *id,
 		   const char *text, size_t len, const struct kith_msgid *reply, uint32_t call)
 {
-	struct kith_node_message m = {.id = n->next_message, .conversation = c->conv, .mid = *id,
-				      .text = text, .text_len = len, .has_reply = reply != NULL};
-	struct kith_chat chat = {.mid = *id, .text = (const uint8_t *)text, .text_len = len,
+	struct kith_node_message m = {.id = n->next_message,
+				      .conversation = c->conv,
+				      .mid = *id,
+				      .text = text,
+				      .text_len = len,
+				      .has_reply = reply != NULL};
+	struct kith_chat chat = {.mid = *id,
+				 .text = (const uint8_t *)text,
+				 .text_len = len,
 				 .has_reply = reply != NULL};
 	size_t before = c->outs;
 	size_t sealed = kith__outbox_waiting(c);
@@ -168,7 +174,8 @@ static int say_now(struct kith_node *n, struct kith_contact *c, const struct kit
 		return status;
 	n->next_message++;
 	if (c->ratchet != NULL && c->ratchet->may_send) { /* sealed in this order, now or later */
-		seq = (c->flow.out_next == 0 ? 1 : c->flow.out_next) + (uint32_t)(c->outs - sealed) - 1;
+		seq = (c->flow.out_next == 0 ? 1 : c->flow.out_next) +
+		      (uint32_t)(c->outs - sealed) - 1;
 		c->out[c->outs - 1]->row_seq = true;
 	}
 	put_row(n, c, &m, seq);
@@ -257,14 +264,15 @@ static void looked_up(struct kith_node *n, uint64_t a, uint64_t b, struct kith_s
 	}
 	c = kith__contact_by_conv(n, w->conv);
 	if (c != NULL && (c->state == KITH_CONTACT_ACCEPTED || c->state == KITH_CONTACT_REQUESTED))
-		status = say_now(n, c, &w->id, w->text, w->len, w->has_reply ? &w->reply : NULL, w->call);
+		status = say_now(n, c, &w->id, w->text, w->len, w->has_reply ? &w->reply : NULL,
+				 w->call);
 	if (status != KITH_OK)
 		kith__reply_fail(n, w->call, status);
 	waiting_free(n, w);
 }
 
-static int say_later(struct kith_node *n, uint64_t conv, const struct kith_msgid *id, const char *text,
-		     size_t len, const struct kith_msgid *reply, uint32_t call)
+static int say_later(struct kith_node *n, uint64_t conv, const struct kith_msgid *id,
+		     const char *text, size_t len, const struct kith_msgid *reply, uint32_t call)
 {
 	struct kith_said *s = n->said;
 	struct waiting_say *w;
@@ -330,7 +338,8 @@ int kith_node_message_state(const struct kith_node *n, uint64_t id, struct kith_
 			if (c->out[k]->message == id)
 				return kith__state(n, c, id, out);
 	}
-	memset(out, 0, sizeof(*out)); /* not in any outbox: acked. Whether read, its conversation knows. */
+	memset(out, 0,
+	       sizeof(*out)); /* not in any outbox: acked. Whether read, its conversation knows. */
 	out->step = KITH_STEP_DELIVERED;
 	return KITH_OK;
 }

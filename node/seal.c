@@ -171,7 +171,8 @@ bool kith__seal_out(struct kith_node *n, struct kith_contact *c, struct kith_out
 		return false;
 	frame = kith_alloc_copy(n->alloc, sealed, len);
 	if (frame == NULL) {
-		kith__dirty(n, c, true, false, false); /* one message key is lost, none is used twice */
+		kith__dirty(n, c, true, false,
+			    false); /* one message key is lost, none is used twice */
 		return false;
 	}
 	take_frame(n, c, o, &b, frame, len, light);
@@ -204,8 +205,8 @@ void kith__seal_acked(struct kith_contact *c, const struct kith_ack *ack)
 	uint32_t first = r->chain_first_seq;
 	unsigned k;
 
-	/* Seqs ascend, so every seq from `first` on was sealed for the first time in this chain; those
-	 * before chain_acked as full frames (docs/vectors-notes.md 32). */
+	/* Seqs ascend, so every seq from `first` on was sealed for the first time in this chain;
+	 * those before chain_acked as full frames (docs/vectors-notes.md 32). */
 	if (r->chain_acked || first == 0)
 		return;
 	if (ack->next > first)

@@ -3,19 +3,19 @@
  * Tag state of a pair (crypto.md 8): roots, list versions, chains, one index per direction and
  * version for all mailboxes.
  *
- * Invariants. A side keeps R_{v+1} of its newest version v and no older root. A chain keeps T_at and
- * nothing before it: at = lowest un-acked index when sending, first unconsumed index when receiving.
- * An index is taken once (the row is in the batch that precedes the PUT). The sender stays within
- * 900 un-acked indices and 1,024 beyond the greatest index that an acked body announced, so each
- * blob still stored lies within the recipient's stream (docs/models.md, tags).
+ * Invariants. A side keeps R_{v+1} of its newest version v and no older root. A chain keeps T_at
+ * and nothing before it: at = lowest un-acked index when sending, first unconsumed index when
+ * receiving. An index is taken once (the row is in the batch that precedes the PUT). The sender
+ * stays within 900 un-acked indices and 1,024 beyond the greatest index that an acked body
+ * announced, so each blob still stored lies within the recipient's stream (docs/models.md, tags).
  * The table of expected tags of the receive side is in tagtable.c.
  */
 #include <string.h>
 
 #include "node/msgs.h"
 
-#define STREAM		 1024u
-#define LIST_KEEP_S	 (30u * 86400u)
+#define STREAM           1024u
+#define LIST_KEEP_S      (30u * 86400u)
 #define VERSIONS_AT_ONCE 4096u
 
 static struct kith_tag_list *list_of(struct kith_tag_side *s, uint32_t version)
@@ -52,13 +52,14 @@ void kith__tagbook_start(struct kith_node *n, struct kith_contact *c,
 	kith__own_list(n, &own);
 	for (i = 0; i < own.count; i++)
 		memcpy(ml[i], own.box[i].ml, 32);
-	if (own.version != 0 && kith__tagbook_list(&c->recv, own.version,
-						   (const uint8_t(*)[32])ml, own.count) != KITH_OK)
+	if (own.version != 0 && kith__tagbook_list(&c->recv, own.version, (const uint8_t(*)[32])ml,
+						   own.count) != KITH_OK)
 		KITH_ASSERT(false); /* a new side takes any first version */
 	for (i = 0; i < c->boxes; i++)
 		memcpy(ml[i], c->box[i].e.ml, 32);
-	if (c->list_version != 0 && kith__tagbook_list(&c->send, c->list_version,
-						       (const uint8_t(*)[32])ml, c->boxes) != KITH_OK)
+	if (c->list_version != 0 &&
+	    kith__tagbook_list(&c->send, c->list_version, (const uint8_t(*)[32])ml, c->boxes) !=
+		    KITH_OK)
 		KITH_ASSERT(false);
 	kith__dirty(n, c, false, false, true);
 	kith__tagbook_changed(n);
@@ -127,8 +128,8 @@ bool kith__tagbook_may_take(const struct kith_contact *c)
 	if (l == NULL || l->count == 0 || l->next == UINT32_MAX)
 		return false;
 	/* Nothing outstanding: the recipient has all, one more index cannot hide anything. */
-	return l->low == l->next || (l->next - l->low < KITH_UNACKED_MAX &&
-				     l->next - kith_load_u32(l->used) < STREAM);
+	return l->low == l->next ||
+	       (l->next - l->low < KITH_UNACKED_MAX && l->next - kith_load_u32(l->used) < STREAM);
 }
 
 uint32_t kith__tagbook_take(struct kith_contact *c)
@@ -205,8 +206,8 @@ static void shift_used(struct kith_tag_list *l, uint32_t by)
 	for (i = 0; i < STREAM; i++) {
 		bool on = i + by < STREAM && used(l, i + by);
 
-		l->used[i / 8] = (uint8_t)((l->used[i / 8] & ~(1u << (i % 8))) |
-					   ((unsigned)on << (i % 8)));
+		l->used[i / 8] =
+			(uint8_t)((l->used[i / 8] & ~(1u << (i % 8))) | ((unsigned)on << (i % 8)));
 	}
 }
 

@@ -12,11 +12,11 @@
 
 #include "node/msgs.h"
 
-#define STREAM	   1024u
+#define STREAM     1024u
 #define WINDOW_MIN 64u
 #define TABLE_WISH 262144u  /* entries: about 12 MiB, 0.1 s to derive */
 #define TABLE_MAX  4194304u /* 4,096 contacts x 8 chains x 64, twice */
-#define NO_SLOT	   UINT32_MAX
+#define NO_SLOT    UINT32_MAX
 
 struct expected {
 	uint32_t contact, version, index;

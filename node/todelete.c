@@ -9,8 +9,8 @@
 #include "node/msgs.h"
 
 #define TODELETE_MAX 65536u /* those in memory; further rows wait for the next start */
-#define AT_ONCE	     8u	    /* per tick, so that a large ack does not open 900 links */
-#define PACE	     (2u * KITH_US_PER_S)
+#define AT_ONCE      8u     /* per tick, so that a large ack does not open 900 links */
+#define PACE         (2u * KITH_US_PER_S)
 
 struct entry {
 	uint8_t ml[32], d[32];

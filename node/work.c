@@ -7,8 +7,8 @@
  * run in chunks of CHUNK tries and go to the end of the queue in between, so that a dear request
  * does not hold up cheap stamps and the node can stop between two chunks.
  *
- * Knocks (crypto.md 4): the 16,384 slots of (S, ML, day) are derived one by one and looked up in the
- * listed tags, which were sorted first: sorting cannot be made slow by whoever chose the tags.
+ * Knocks (crypto.md 4): the 16,384 slots of (S, ML, day) are derived one by one and looked up in
+ * the listed tags, sorted before: no choice of tags makes that slow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -183,20 +183,19 @@ int kith__work_stamp(struct kith_node *n, const uint8_t q[static 32], unsigned b
 	return KITH_OK;
 }
 
-int kith__work_request(struct kith_node *n, const uint8_t ik_b[static 32],
-		       const uint8_t ml[static 32], uint64_t day, const uint8_t digest[static 32],
-		       unsigned bits, kith_work_fn fn, uint64_t a, uint64_t b)
+int kith__work_request(struct kith_node *n, const struct kith_work_request *q, kith_work_fn fn,
+		       uint64_t a, uint64_t b)
 {
 	struct kith_work *w;
 	int status = make(n, KITH_WORK_REQUEST, &w);
 
 	if (status != KITH_OK)
 		return status;
-	memcpy(w->key, ik_b, 32);
-	memcpy(w->ml, ml, 32);
-	memcpy(w->digest, digest, 32);
-	w->day = day;
-	w->bits = bits;
+	memcpy(w->key, q->ik_b, 32);
+	memcpy(w->ml, q->ml, 32);
+	memcpy(w->digest, q->digest, 32);
+	w->day = q->day;
+	w->bits = q->bits;
 	give(n, w, fn, a, b);
 	return KITH_OK;
 }
@@ -213,30 +212,29 @@ static int knocks_room(struct kith_node *n, struct kith_work *w, size_t count)
 		       KITH_E_NOMEM;
 }
 
-int kith__work_knocks(struct kith_node *n, const uint8_t s[static 32], const uint8_t ml[static 32],
-		      uint64_t day, const uint8_t (*tags)[16], size_t count, kith_work_fn fn,
+int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn,
 		      uint64_t a, uint64_t b)
 {
 	struct kith_work *w;
 	int status;
 	size_t i;
 
-	KITH_ASSERT(count > 0 && count <= KITH_MBOX_LIST_MAX);
+	KITH_ASSERT(k->count > 0 && k->count <= KITH_MBOX_LIST_MAX);
 	status = make(n, KITH_WORK_KNOCKS, &w);
 	if (status != KITH_OK)
 		return status;
-	status = knocks_room(n, w, count);
+	status = knocks_room(n, w, k->count);
 	if (status != KITH_OK) {
 		work_free(n, w);
 		return status;
 	}
-	memcpy(w->key, s, 32);
-	memcpy(w->ml, ml, 32);
-	w->day = day;
-	w->count = count;
-	memcpy(w->tags, tags, count * sizeof(*tags));
-	for (i = 0; i < count; i++) {
-		memcpy(w->sorted[i].tag, tags[i], 16);
+	memcpy(w->key, k->s, 32);
+	memcpy(w->ml, k->ml, 32);
+	w->day = k->day;
+	w->count = k->count;
+	memcpy(w->tags, k->tags, k->count * sizeof(*w->tags));
+	for (i = 0; i < k->count; i++) {
+		memcpy(w->sorted[i].tag, k->tags[i], 16);
 		w->sorted[i].index = (uint32_t)i;
 	}
 	give(n, w, fn, a, b);

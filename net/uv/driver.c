@@ -50,7 +50,8 @@ void kith_driver_deadline(struct kith_driver *d, kith_time at)
 	if (at == d->owner_at)
 		return;
 	d->owner_at = at;
-	if (at < d->armed_at)
+	/* within a turn the timer is set at its end anyway */
+	if (!d->turning && at < d->armed_at)
 		kith_driver_kick(d);
 }
 
@@ -155,6 +156,7 @@ static void turn(struct kith_driver *d)
 	struct kith_engine *e = &d->cfg.engine;
 
 	d->dirty = false;
+	d->turning = true;
 	(void)uv_idle_stop(&d->idle);
 	d->now = kith_driver_now(d);
 	look_at_clocks(d);
@@ -174,6 +176,7 @@ static void turn(struct kith_driver *d)
 	watch(&d->sock[0]);
 	watch(&d->sock[1]);
 	set_timer(d);
+	d->turning = false;
 }
 
 /* ---- sources ---- */

@@ -55,7 +55,7 @@ struct kith_driver {
 	kith_time retry_at, rescan_at, minute_at;
 	uint64_t slept_us; /* CLOCK_BOOTTIME minus CLOCK_MONOTONIC when last looked at */
 	int64_t wall_off_ms;
-	bool wall_told, dirty, closing;
+	bool wall_told, dirty, turning, closing;
 	unsigned hot;     /* turns in a row whose deadline did not move on */
 	unsigned handles; /* open libuv handles: the last close callback frees */
 	int timer_fd, jump_fd, link_fd;

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,8 @@
 #include "node/kithd/internal.h"
 
 #define BACKLOG      16
+#define LINGER_MS    10000u /* answers still go to a client that only ended its own side */
+#define PASSES       8u     /* of writing and reading on, in one turn */
 #define RESUME_BELOW 65536u /* a paused client is read again when less than this waits */
 
 struct conn {
@@ -28,10 +31,12 @@ struct conn {
 	uint32_t caller;
 	bool used, known; /* known: control has this caller */
 	bool paused, ending;
+	uint64_t half_at; /* loop ms at which the client ended its side; 0 = has not */
 };
 
 struct kith__kithd_door {
 	uv_pipe_t listen;
+	uv_timer_t linger;
 	bool listening;
 	struct conn conn[KITH_CONTROL_CALLERS_MAX];
 	uint8_t in[65536];
@@ -72,6 +77,50 @@ static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *buf)
 	buf->len = sizeof(c->k->door->in);
 }
 
+static void on_linger(uv_timer_t *t)
+{
+	struct kithd *k = t->data;
+	uint64_t now = uv_now(&k->loop), left = LINGER_MS;
+	bool more = false;
+
+	for (unsigned i = 0; i < KITH_CONTROL_CALLERS_MAX; i++) {
+		struct conn *c = &k->door->conn[i];
+
+		if (!c->used || c->half_at == 0)
+			continue;
+		if (now - c->half_at >= LINGER_MS) {
+			conn_close(c);
+			continue;
+		}
+		more = true;
+		if (LINGER_MS - (now - c->half_at) < left)
+			left = LINGER_MS - (now - c->half_at);
+	}
+	if (more)
+		(void)uv_timer_start(t, on_linger, left, 0);
+}
+
+/* The client sends no more. One that has gone is closed; one that still reads gets its answers. */
+static void conn_half(struct conn *c, bool orderly)
+{
+	struct pollfd p = {.events = 0};
+	uv_os_fd_t fd;
+
+	if (!orderly || uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0) {
+		conn_close(c);
+		return;
+	}
+	p.fd = fd;
+	if (poll(&p, 1, 0) != 0) {
+		conn_close(c);
+		return;
+	}
+	(void)uv_read_stop((uv_stream_t *)&c->pipe);
+	c->half_at = uv_now(&c->k->loop);
+	if (!uv_is_active((uv_handle_t *)&c->k->door->linger))
+		(void)uv_timer_start(&c->k->door->linger, on_linger, LINGER_MS, 0);
+}
+
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 {
 	struct conn *c = s->data;
@@ -81,7 +130,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 	if (n == 0)
 		return;
 	if (n < 0) {
-		conn_close(c);
+		conn_half(c, n == UV_EOF);
 		return;
 	}
 	status = kith_control_feed(k->control, c->caller, (const uint8_t *)buf->base, (size_t)n,
@@ -195,29 +244,47 @@ static void conn_go_on(struct conn *c)
 		return;
 	}
 	c->paused = false;
-	(void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
-	kith_driver_kick(c->k->driver);
+	if (c->half_at == 0)
+		(void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
-void kith__kithd_door_turn(struct kithd *k)
+/* Writes what is ready; false: nothing was. */
+static bool write_replies(struct kithd *k)
 {
 	struct conn *c;
 	const uint8_t *out;
 	uint32_t caller;
 	size_t len;
+	bool any = false;
 
-	if (k->door == NULL)
-		return;
 	while (kith_control_reply(k->control, &caller, &out, &len)) {
+		any = true;
 		c = conn_of(k->door, caller);
 		if (c != NULL)
 			conn_write(c, out, len);
 	}
-	for (unsigned i = 0; i < KITH_CONTROL_CALLERS_MAX; i++) {
-		c = &k->door->conn[i];
-		if (c->used && c->paused && !uv_is_closing((uv_handle_t *)&c->pipe))
-			conn_go_on(c);
+	return any;
+}
+
+void kith__kithd_door_turn(struct kithd *k)
+{
+	struct conn *c;
+	bool some = true;
+
+	if (k->door == NULL)
+		return;
+	/* reading on takes lines that waited, which may be answered at once */
+	for (unsigned pass = 0; some && pass < PASSES; pass++) {
+		(void)write_replies(k);
+		for (unsigned i = 0; i < KITH_CONTROL_CALLERS_MAX; i++) {
+			c = &k->door->conn[i];
+			if (c->used && c->paused && !uv_is_closing((uv_handle_t *)&c->pipe))
+				conn_go_on(c);
+		}
+		some = write_replies(k);
 	}
+	if (some)
+		kith_driver_kick(k->driver);
 }
 
 /* ---- accepting ---- */
@@ -390,6 +457,8 @@ int kith__kithd_door_open(struct kithd *k)
 	k->door = door;
 	(void)uv_pipe_init(&k->loop, &door->listen, 0);
 	door->listen.data = k;
+	(void)uv_timer_init(&k->loop, &door->linger);
+	door->linger.data = k;
 	door->listening = true;
 	if (uv_pipe_open(&door->listen, fd) != 0 ||
 	    uv_listen((uv_stream_t *)&door->listen, BACKLOG, on_connection) != 0) {
@@ -413,6 +482,7 @@ void kith__kithd_door_close(struct kithd *k)
 	if (k->door == NULL)
 		return;
 	kith__kithd_door_shut(k);
+	uv_close((uv_handle_t *)&k->door->linger, NULL);
 	for (unsigned i = 0; i < KITH_CONTROL_CALLERS_MAX; i++)
 		conn_close(&k->door->conn[i]);
 }

@@ -176,8 +176,8 @@ static int new_node(struct kithd *k)
 	kith_wipe(cfg.node_secret, sizeof(cfg.node_secret));
 	for (unsigned i = 0; status == KITH_OK && i < c->hints; i++)
 		if (kith_node_bootstrap(k->node, c->hint[i], strlen(c->hint[i]), now) != KITH_OK) {
-			kith__kithd_say(k, KITH_LOG_ERROR, "Starting point %u is not a hint.",
-					i + 1);
+			kith__kithd_say(k, KITH_LOG_ERROR,
+					"Starting point %u is not a hint to another node.", i + 1);
 			return KITH_E_EXPIRED;
 		}
 	return status;

@@ -164,6 +164,32 @@ TEST(an_idle_driver_sleeps)
 	CHECK_EQ(uv_loop_close(&loop), 0);
 }
 
+static bool owner_waits(struct toy *t)
+{
+	if (t->turns == 1) {
+		kith_driver_deadline(t->driver, t->last_now + 20000);
+		t->next = KITH_NEVER;
+		return false;
+	}
+	return t->last_now >= t->last_owner;
+}
+
+/* The owner's deadline alone wakes the driver, once. */
+TEST(the_owner_has_a_deadline_too)
+{
+	uv_loop_t loop;
+
+	CHECK_EQ(uv_loop_init(&loop), 0);
+	a.finished = owner_waits;
+	toy_open(&a, &loop, kith_addr_v4(127, 0, 0, 1, 0));
+	a.last_owner = kith_driver_now(a.driver) + 20000;
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	CHECK_EQ(a.turns, 2);
+	CHECK_EQ(a.ticks, 0);
+	toy_close(&a);
+	CHECK_EQ(uv_loop_close(&loop), 0);
+}
+
 static bool told(struct toy *t)
 {
 	return t->walls > 0 && t->locals > 0;

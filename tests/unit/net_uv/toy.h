@@ -36,7 +36,7 @@ struct toy {
 	/* timers */
 	kith_time next, step;
 	unsigned ticks, ticks_wanted, early, turns, backwards;
-	kith_time last_now;
+	kith_time last_now, last_owner;
 	/* notices */
 	unsigned walls, locals, refused, resumes;
 	size_t local_count;

@@ -12,12 +12,20 @@ static struct kith_addr addr_of(unsigned i)
 
 static void boot(struct pair *p, unsigned i)
 {
-	struct kith_profile_config pc = {.dir = "p", .disk = &p->disk[i].table, .rng = &p->rng[i],
-					 .argon_passes = 1, .argon_kib = 64};
-	struct kith_node_config cfg = {.rng = &p->rng[i], .network = 7, .work_bits = 0,
-				       .mailbox_bits = 4, .mailbox_disk_max = 64u << 20,
-				       .mailbox_days_max = 30, .mailbox_members_max = 10,
-				       .ack_delay_s = 10, .publish_address = true,
+	struct kith_profile_config pc = {.dir = "p",
+					 .disk = &p->disk[i].table,
+					 .rng = &p->rng[i],
+					 .argon_passes = 1,
+					 .argon_kib = 64};
+	struct kith_node_config cfg = {.rng = &p->rng[i],
+				       .network = 7,
+				       .work_bits = 0,
+				       .mailbox_bits = 4,
+				       .mailbox_disk_max = 64u << 20,
+				       .mailbox_days_max = 30,
+				       .mailbox_members_max = 10,
+				       .ack_delay_s = 10,
+				       .publish_address = true,
 				       .version = "test"};
 	struct kith_notice notice = {.kind = KITH_NOTICE_WALL};
 	struct kith_addr local = addr_of(i);
@@ -221,8 +229,10 @@ void pair_run(struct pair *p, kith_time us)
 
 		while (p->queue != NULL && p->queue->at <= p->now) {
 			struct pair_dgram *d = p->queue;
-			struct kith_dgram_in in = {.remote = d->from, .local = addr_of(d->to),
-						   .data = d->data, .len = d->len};
+			struct kith_dgram_in in = {.remote = d->from,
+						   .local = addr_of(d->to),
+						   .data = d->data,
+						   .len = d->len};
 
 			p->queue = d->next;
 			(void)p->engine[d->to].input(p->engine[d->to].self, &in, p->now);

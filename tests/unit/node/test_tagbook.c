@@ -67,7 +67,8 @@ TEST(tagbook_golden_chains)
 				memcpy(c->send.root, want, 32);
 			c->send.has_root = true;
 			CHECK_MEM(c->send.root, want, 32);
-			CHECK_OK(kith__tagbook_list(&c->send, version, (const uint8_t(*)[32])ml, 2));
+			CHECK_OK(
+				kith__tagbook_list(&c->send, version, (const uint8_t(*)[32])ml, 2));
 			test_vectors_bytes(v, "r_next", want, 32);
 			CHECK_MEM(c->send.root, want, 32);
 			CHECK_EQ(c->send.root_version, version + 1);

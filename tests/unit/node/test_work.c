@@ -109,11 +109,13 @@ TEST(work_request_reaches_its_bits)
 	uint8_t inner[KITH_INNER] = {1, 2, 3};
 	uint8_t ik[32] = {4};
 	uint8_t ml[32] = {5};
-	uint8_t digest[32];
+	struct kith_work_request q = {.day = 20000, .bits = 11};
 
 	memset(&n, 0, sizeof(n));
-	kith__request_digest(digest, inner);
-	CHECK_OK(kith__work_request(&n, ik, ml, 20000, digest, 11, on_request, 9, 8));
+	memcpy(q.ik_b, ik, 32);
+	memcpy(q.ml, ml, 32);
+	kith__request_digest(q.digest, inner);
+	CHECK_OK(kith__work_request(&n, &q, on_request, 9, 8));
 	while (turn(&n))
 		;
 	CHECK_EQ(seen.calls, 1);
@@ -130,6 +132,7 @@ TEST(work_knocks_finds_slots_among_strangers)
 	uint8_t ml[32] = {7};
 	uint8_t wrap[32];
 	uint8_t tags[100][16];
+	struct kith_work_knocks q = {s, ml, 20000, (const uint8_t(*)[16])tags, 100};
 	size_t i;
 	size_t k;
 
@@ -140,8 +143,7 @@ TEST(work_knocks_finds_slots_among_strangers)
 	kith__request_place(tags[41], wrap, s, 20000, 0, ml);
 	kith__request_place(tags[3], wrap, s, 20000, 16383, ml);
 	kith__request_place(tags[77], wrap, s, 20001, 5, ml); /* another day */
-	CHECK_OK(kith__work_knocks(&n, s, ml, 20000, (const uint8_t(*)[16])tags, 100, on_knocks, 0,
-				   0));
+	CHECK_OK(kith__work_knocks(&n, &q, on_knocks, 0, 0));
 	memset(tags, 0, sizeof(tags)); /* the job has its own copy */
 	while (turn(&n))
 		;

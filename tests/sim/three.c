@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/unit/node/town.h"
+#include "tests/sim/town.h"
 
-#define ALICE 1u
-#define BOB   2u
+static unsigned alice = 1, bob = 2;
+#define ALICE alice
+#define BOB   bob
 
 static bool has_mailbox(struct town *t, unsigned i)
 {
@@ -95,12 +96,32 @@ static void check_shown(struct town *t, unsigned to, unsigned from, unsigned cou
 	CHECK_EQ(t->n[to].shown_count, count);
 }
 
+static bool shown_one(struct town *t, unsigned i)
+{
+	return t->n[i].shown_count > 0;
+}
+
+/* The same from the database, of at most 200 messages; node `to` is started for it. */
+static void check_history(struct town *t, unsigned to, unsigned from, unsigned count)
+{
+	struct kith_node_conversation conv;
+
+	town_boot(t, to);
+	CHECK(kith_node_conversation(t->n[to].node, 0, &conv));
+	t->n[to].shown_count = 0;
+	CHECK_OK(kith_node_history(t->n[to].node, conv.id, 0, 0, 200, 2000000, t->now));
+	town_run(t, SEC);
+	check_shown(t, to, from, count);
+	town_kill(t, to, false);
+}
+
 /* Alice and Bob become contacts, never online together. */
 static void become_contacts(struct town *t)
 {
 	char link[512];
 
-	town_boot(t, 0);
+	if (!t->n[0].up)
+		town_boot(t, 0);
 	town_run(t, SEC);
 	come(t, ALICE);
 	make_identity(t, ALICE, "Alice");
@@ -170,13 +191,13 @@ TEST(three_become_contacts)
 TEST(three_never_together)
 {
 	static struct town t;
-	unsigned count[3] = {0, 0, 0};
+	unsigned count[8] = {0};
 
 	town_init(&t, 1, 3);
 	become_contacts(&t);
 	for (unsigned round = 0; round < 6; round++) {
 		unsigned me = round % 2 == 0 ? ALICE : BOB;
-		unsigned other = 3 - me;
+		unsigned other = me == ALICE ? BOB : ALICE;
 
 		come(&t, me);
 		town_run(&t, 40 * SEC);
@@ -192,5 +213,132 @@ TEST(three_never_together)
 	check_shown(&t, ALICE, BOB, count[BOB]);
 	printf("# %u and %u, waiting %u\n", count[1], count[2], waiting(&t, ALICE));
 	CHECK_EQ(waiting(&t, ALICE), 0);
+	town_free(&t);
+}
+
+/* Bob stays on: what Alice leaves is pushed to him, fetched and shown at once. */
+TEST(three_push_is_quick)
+{
+	static struct town t;
+	kith_time start;
+
+	town_init(&t, 1, 3);
+	become_contacts(&t);
+	come(&t, ALICE);
+	come(&t, BOB);
+	town_run(&t, 60 * SEC);
+	t.n[BOB].shown_count = 0;
+	start = t.now;
+	say(&t, ALICE, 0);
+	CHECK(town_until(&t, 10 * SEC, shown_one, BOB));
+	printf("# shown after %u ms\n", (unsigned)((t.now - start) / 1000));
+	CHECK(t.now - start < 3 * SEC);
+	town_free(&t);
+}
+
+/* Power cuts of everybody at any time lose and double nothing. */
+TEST(three_power_cuts)
+{
+	static struct town t;
+	uint64_t state = test_seed();
+	unsigned count[8] = {0};
+
+	town_init(&t, 1, 3);
+	become_contacts(&t);
+	for (unsigned round = 0; round < 24; round++) {
+		unsigned me = ALICE + (unsigned)(test_random(&state) % 2);
+
+		come(&t, me);
+		for (unsigned k = 0; k < 4; k++)
+			say(&t, me, count[me]++);
+		town_run(&t, test_random(&state) % (20 * SEC));
+		if (test_random(&state) % 4 == 0) {
+			town_kill(&t, 0, true);
+			town_boot(&t, 0);
+			town_run(&t, test_random(&state) % (20 * SEC));
+		}
+		town_kill(&t, me, true);
+	}
+	for (unsigned round = 0; round < 6; round++) {
+		come(&t, ALICE + round % 2);
+		town_run(&t, 180 * SEC);
+		town_halt(&t, ALICE + round % 2);
+	}
+	/* shown is what events told: an event may come again after a cut, a message never twice */
+	check_history(&t, BOB, ALICE, count[ALICE]);
+	check_history(&t, ALICE, BOB, count[BOB]);
+	town_free(&t);
+}
+
+/* Five mailboxes: kept by five; two of them gone for good cost nothing. */
+TEST(three_five_mailboxes)
+{
+	static struct town t;
+	struct kith_node_state s;
+	unsigned i;
+
+	town_init(&t, 5, 7);
+	for (i = 0; i < 5; i++) {
+		town_boot(&t, i);
+		if (i > 0)
+			town_meet(&t, i, 0);
+		town_run(&t, SEC);
+	}
+	town_run(&t, 60 * SEC);
+	alice = 5;
+	bob = 6;
+	become_contacts(&t);
+	come(&t, alice);
+	town_run(&t, 60 * SEC);
+	say(&t, alice, 0);
+	town_run(&t, 30 * SEC);
+	CHECK_OK(kith_node_message_state(t.n[alice].node, said[alice], &s));
+	CHECK_EQ(s.step, KITH_STEP_KEPT);
+	CHECK_EQ(s.kept, 5);
+	town_halt(&t, alice);
+	town_kill(&t, 1, false);
+	town_kill(&t, 3, false);
+	come(&t, bob);
+	town_run(&t, 60 * SEC);
+	check_shown(&t, bob, alice, 1);
+	town_free(&t);
+}
+
+static bool two_mailboxes(struct town *t, unsigned i)
+{
+	struct kith_node_mailbox m;
+
+	return kith_node_mailbox(t->n[i].node, 1, &m) && m.answering;
+}
+
+/* A second mailbox comes up later: a new list version, told to the contact, used by it after
+ * restarts of both; the first mailbox is then gone for good. */
+TEST(three_list_changes)
+{
+	static struct town t;
+	struct kith_node_state s;
+
+	town_init(&t, 2, 4);
+	alice = 2;
+	bob = 3;
+	become_contacts(&t);
+	town_boot(&t, 1);
+	town_meet(&t, 1, 0);
+	town_run(&t, 120 * SEC);
+	come(&t, ALICE);
+	CHECK(town_until(&t, 600 * SEC, two_mailboxes, ALICE));
+	town_run(&t, 30 * SEC);
+	town_halt(&t, ALICE);
+	come(&t, BOB);
+	town_run(&t, 60 * SEC);
+	say(&t, BOB, 0);
+	town_run(&t, 30 * SEC);
+	CHECK_OK(kith_node_message_state(t.n[BOB].node, said[BOB], &s));
+	CHECK_EQ(s.kept, 2);
+	town_halt(&t, BOB);
+	town_kill(&t, 0, false);
+	town_boot(&t, ALICE);
+	town_run(&t, 60 * SEC);
+	check_shown(&t, ALICE, BOB, 1);
 	town_free(&t);
 }

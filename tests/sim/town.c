@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The virtual town around whole nodes. */
-#include "tests/unit/node/town.h"
+#include "tests/sim/town.h"
 
 #include <stdio.h>
 #include <stdlib.h>
