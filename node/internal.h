@@ -628,8 +628,7 @@ kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
 void kith__mbox_jobs_free(struct kith_node *n);       /* calls no fn */
 bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
-typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b,
-			     const struct kith_work *w);
+typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w);
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
 bool kith__work_done(struct kith_node *n, struct kith_job *job); /* true: was bulk work */
 int kith__work_stamp(struct kith_node *n, const uint8_t q[static 32], unsigned bits,
@@ -641,19 +640,21 @@ struct kith_work_request {
 };
 int kith__work_request(struct kith_node *n, const struct kith_work_request *q, kith_work_fn fn,
 		       uint64_t a, uint64_t b) KITH_MUST_USE;
-/* Which of `tags` are knock slots of S at ml on `day`: results through kith__work_hits. */
+#define KITH_KNOCK_SLOTS 16384u /* of (S, ML, day): crypto.md 4 */
 struct kith_work_knocks {
 	const uint8_t *s, *ml;
 	uint64_t day;
-	const uint8_t (*tags)[16];
-	size_t count;
 };
+/* The table of the knock slots of S at ml on `day`; fn takes it with kith__work_table. */
 int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn,
 		      uint64_t a, uint64_t b) KITH_MUST_USE;
 const uint8_t *kith__work_stamp_result(const struct kith_work *w);
 uint64_t kith__work_nonce(const struct kith_work *w);
-size_t kith__work_hits(const struct kith_work *w, const uint16_t **slot, const uint32_t **tag_index,
-		       const uint8_t (**tags)[16]);
+uint32_t *kith__work_table(struct kith_work *w); /* the caller's from now on */
+/* The slot of (S, ML, day) that `tag` is of, by the table made for it. */
+bool kith__knock_slot(const uint32_t *table, const struct kith_work_knocks *k,
+		      const uint8_t tag[static 16], uint16_t *slot);
+void kith__knock_table_free(struct kith_node *n, uint32_t *table); /* wiped; NULL is allowed */
 void kith__work_free(struct kith_node *n);
 /* mbox_choose.c, mbox_fetch.c */
 void kith__choose_tick(struct kith_node *n);

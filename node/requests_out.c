@@ -373,7 +373,7 @@ out:
 	kith_alloc_free(n->alloc, blob);
 }
 
-static void work_done(struct kith_node *n, uint64_t id, uint64_t place, const struct kith_work *w)
+static void work_done(struct kith_node *n, uint64_t id, uint64_t place, struct kith_work *w)
 {
 	struct kith_contact *c = kith__contact(n, id);
 
