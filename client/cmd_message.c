@@ -127,8 +127,7 @@ static int send_text(struct kith__cli *cli, const json_t *contact, const char *t
 	while (wait != NULL && wanted < STEPS && strcmp(steps[wanted], wait) != 0)
 		wanted++;
 	if (wanted == STEPS ||
-	    (timeout != NULL &&
-	     (!kith__cli_duration(timeout, &timeout_ms) || timeout_ms > 600000)))
+	    (timeout != NULL && (!kith__cli_duration(timeout, &timeout_ms) || timeout_ms > 600000)))
 		return kith__cli_usage(cli);
 	if (!message_id(id))
 		return KITH__EXIT_REFUSED;
@@ -185,10 +184,10 @@ static void mark_read(struct kith__cli *cli, const json_t *messages)
 
 		if (strcmp(kith__cli_text(m, "from"), "me") == 0)
 			continue;
-		json_decref(kith__cli_call(
-			cli, "conversation.read",
-			json_pack("{s:O,s:O}", "conversation", json_object_get(m, "conversation"),
-				  "up_to", json_object_get(m, "message"))));
+		json_decref(kith__cli_call(cli, "conversation.read",
+					   json_pack("{s:O,s:O}", "conversation",
+						     json_object_get(m, "conversation"), "up_to",
+						     json_object_get(m, "message"))));
 		return;
 	}
 }
@@ -238,8 +237,7 @@ int kith__cmd_history(struct kith__cli *cli)
 		return cli->exit_code;
 	all = newest(cli, json_object_get(contact, "conversation"), count);
 	if (all != NULL && !kith__cli_items(cli, all))
-		json_array_foreach(all, i, m)
-			kith__cli_message(cli, m, kith__cli_title(contact));
+		json_array_foreach(all, i, m) kith__cli_message(cli, m, kith__cli_title(contact));
 	(void)fflush(stdout);
 	if (all != NULL && marks_read(cli))
 		mark_read(cli, all);
@@ -278,22 +276,24 @@ static void show_event(struct kith__cli *cli, json_t *titles, const json_t *even
 	if (strcmp(type, "message.new") == 0 || strcmp(type, "message.state") == 0) {
 		const char *who = title_of(cli, titles, kith__cli_text(event, "conversation"));
 
-		json_array_foreach(messages, i, item)
-			kith__cli_message(cli, item, who);
+		json_array_foreach(messages, i, item) kith__cli_message(cli, item, who);
 	} else if (strcmp(type, "request.new") == 0) {
-		json_array_foreach(json_object_get(event, "requests"), i, item) {
+		json_array_foreach(json_object_get(event, "requests"), i, item)
+		{
 			(void)fputs("Request from ", stdout);
-			(void)kith__cli_show(stdout, KITH_TEXT_NAME, 0, kith__cli_text(item, "name"));
-			(void)printf(" (%s); see `kith requests`.\n", kith__cli_text(item, "short"));
+			(void)kith__cli_show(stdout, KITH_TEXT_NAME, 0,
+					     kith__cli_text(item, "name"));
+			(void)printf(" (%s); see `kith requests`.\n",
+				     kith__cli_text(item, "short"));
 		}
 	} else if (strcmp(type, "contact.new") == 0 || strcmp(type, "contact.changed") == 0) {
-		json_array_foreach(json_object_get(event, "contacts"), i, item) {
+		json_array_foreach(json_object_get(event, "contacts"), i, item)
+		{
 			(void)kith__cli_show(stdout, KITH_TEXT_NAME, 0, kith__cli_title(item));
 			(void)printf(": %s.\n", kith__cli_text(item, "state"));
 		}
 	} else if (strcmp(type, "node.status") == 0 && !cli->quiet) {
-		(void)printf("%s\n",
-			     kith__cli_text(json_object_get(event, "status"), "sentence"));
+		(void)printf("%s\n", kith__cli_text(json_object_get(event, "status"), "sentence"));
 	}
 }
 

@@ -54,11 +54,11 @@ struct kith__verb;
 /* One run of the program. */
 struct kith__cli {
 	const char *program;
-	uint32_t given;                     /* options, as bits */
-	const char *value[KITH__OPTIONS];   /* of those that have one */
-	const char **word;                  /* what is no option */
+	uint32_t given;                   /* options, as bits */
+	const char *value[KITH__OPTIONS]; /* of those that have one */
+	const char **word;                /* what is no option */
 	size_t words;
-	const char **param, **param_value;  /* options of a method called by its name */
+	const char **param, **param_value; /* options of a method called by its name */
 	size_t params;
 	bool json, quiet, tty, colour, utf8;
 	const struct kith__verb *verb;
@@ -88,7 +88,8 @@ int kith__cli_usage(const struct kith__cli *cli);
 /* "60s", "5m", "1500ms", "60" (seconds) to ms. */
 bool kith__cli_duration(const char *text, json_int_t *ms);
 bool kith__cli_number(const char *text, json_int_t min, json_int_t max, json_int_t *out);
-/* All of stdin, or NULL: too long (`max` bytes) or not UTF-8. Freed by kith_alloc_free(NULL, ..). */
+/* All of stdin, or NULL: too long (`max` bytes) or not UTF-8. Freed by kith_alloc_free(NULL, ..).
+ */
 char *kith__cli_stdin(size_t max, size_t *len);
 
 /* conn.c: the path of the socket; false: a sentence was printed. */

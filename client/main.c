@@ -32,8 +32,8 @@ static void help(FILE *to)
 
 static void verb_help(const struct kith__verb *v)
 {
-	(void)printf("usage: kith %s%s%s\n\n%s\n", v->name, v->usage[0] != '\0' ? " " : "", v->usage,
-		     v->summary);
+	(void)printf("usage: kith %s%s%s\n\n%s\n", v->name, v->usage[0] != '\0' ? " " : "",
+		     v->usage, v->summary);
 }
 
 static void look_around(struct kith__cli *cli)

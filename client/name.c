@@ -58,7 +58,8 @@ static void list_hits(const json_t *contacts, enum rule rule, const char *name)
 	const json_t *k;
 
 	kith__cli_complain("this name means more than one contact:");
-	json_array_foreach(contacts, i, k) {
+	json_array_foreach(contacts, i, k)
+	{
 		if (!fits(k, rule, name))
 			continue;
 		(void)fputs("  ", stderr);
@@ -80,7 +81,8 @@ json_t *kith__cli_contact(struct kith__cli *cli, const char *name)
 		json_t *k;
 		size_t i;
 
-		json_array_foreach(contacts, i, k) {
+		json_array_foreach(contacts, i, k)
+		{
 			if (fits(k, (enum rule)rule, name)) {
 				found = k;
 				hits++;
