@@ -206,6 +206,9 @@ void sim_host_turn(struct sim_world *w, struct sim_host *h, const struct sim_eve
 	if (e != NULL) {
 		if (!h->up || (e->kind != SIM_PACKET && e->generation != h->generation))
 			return;
+		if (e->kind == SIM_TIMER && e->at != h->timer_at)
+			return; /* a nearer one was set after it */
+		w->kinds[e->kind]++;
 		trace(w, h, e->kind, e->src, e->len);
 		feed(w, h, e);
 	}

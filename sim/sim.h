@@ -137,7 +137,7 @@ struct sim_world {
 	struct sim_host *host;
 	struct sim_work *work;
 	uint32_t made;
-	uint64_t events;
+	uint64_t events, kinds[4];
 	bool verbose;
 };
 bool sim_world_init(struct sim_world *w, const struct sim_plan *plan);
