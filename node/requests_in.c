@@ -425,6 +425,7 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 	if (again || c->outs > 1)
 		kith__outbox_reseal(n, c);
 	kith__tagbook_changed(n);
+	kith__publish_soon(n); /* now somebody may ask for the presence record */
 	kith__event(n, KITH_EVENT_CONTACT_NEW, c->conv, c->id);
 	kith__delivery_run(n, c);
 	*out = c;
@@ -615,6 +616,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	kith__ack_owe(n, c, false);
 	kith__tagbook_changed(n);
 	kith__presence_want(n, c);
+	kith__publish_soon(n);
 	kith__event(n, KITH_EVENT_CONTACT_CHANGED, c->conv, c->id);
 	kith__delivery_run(n, c);
 	return true;
