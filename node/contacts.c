@@ -82,6 +82,7 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 		return NULL;
 	}
 	n->next_contact++;
+	kith__publish_soon(n); /* with the first contact, a presence record is of use */
 	return c;
 }
 
