@@ -217,7 +217,7 @@ int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uin
 	forget_tags(n, c);
 	memset(&c->send, 0, sizeof(c->send));
 	memset(&c->recv, 0, sizeof(c->recv));
-	memset(c->request, 0, sizeof(c->request));
+	kith__requests_close(n, c, UINT32_MAX);
 	c->has_link = c->has_p = c->has_ms = c->has_cap = false;
 	c->seek = KITH_SEEK_NONE;
 	c->session = 0;

@@ -262,6 +262,7 @@ static void sweep(struct kith_node *n)
 	if (!n->has_identity)
 		return;
 	kith__identity_tick(n);
+	kith__requests_sweep(n);
 	op = kith_op(KITH_OP_SEEN_EXPIRE);
 	kith_op_int(&op, (int64_t)kith__wall_s(n));
 	kith__put(n, &op);
