@@ -17,7 +17,7 @@ static void *heap_resize(void *ctx, void *p, size_t size)
 
 const struct kith_alloc *kith_alloc_heap(void)
 {
-	static const struct kith_alloc heap = { heap_resize, NULL };
+	static const struct kith_alloc heap = {heap_resize, NULL};
 
 	return &heap;
 }

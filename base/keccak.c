@@ -29,59 +29,59 @@ static const uint64_t round_constant[24] = {
 #define ROL(v, n) (((v) << (n)) | ((v) >> (64 - (n))))
 
 /* Column parities and what theta adds to each column (FIPS 202 3.2.1). */
-#define THETA(a)                                  \
+#define THETA(a) \
 	c0 = a[0] ^ a[5] ^ a[10] ^ a[15] ^ a[20]; \
 	c1 = a[1] ^ a[6] ^ a[11] ^ a[16] ^ a[21]; \
 	c2 = a[2] ^ a[7] ^ a[12] ^ a[17] ^ a[22]; \
 	c3 = a[3] ^ a[8] ^ a[13] ^ a[18] ^ a[23]; \
 	c4 = a[4] ^ a[9] ^ a[14] ^ a[19] ^ a[24]; \
-	d0 = c4 ^ ROL(c1, 1);                     \
-	d1 = c0 ^ ROL(c2, 1);                     \
-	d2 = c1 ^ ROL(c3, 1);                     \
-	d3 = c2 ^ ROL(c4, 1);                     \
+	d0 = c4 ^ ROL(c1, 1); \
+	d1 = c0 ^ ROL(c2, 1); \
+	d2 = c1 ^ ROL(c3, 1); \
+	d3 = c2 ^ ROL(c4, 1); \
 	d4 = c3 ^ ROL(c0, 1)
 
 /* One row of chi (FIPS 202 3.2.4) on the lanes b0..b4. */
-#define CHI(e, row)                   \
-	e[row] = b0 ^ (~b1 & b2);     \
+#define CHI(e, row) \
+	e[row] = b0 ^ (~b1 & b2); \
 	e[row + 1] = b1 ^ (~b2 & b3); \
 	e[row + 2] = b2 ^ (~b3 & b4); \
 	e[row + 3] = b3 ^ (~b4 & b0); \
 	e[row + 4] = b4 ^ (~b0 & b1)
 
 /* One round from a to e: theta, rho (rotations of FIPS 202 table 2), pi, chi, iota. */
-#define ROUND(e, a, rc)           \
-	THETA(a);                 \
-	b0 = a[0] ^ d0;           \
-	b1 = ROL(a[6] ^ d1, 44);  \
+#define ROUND(e, a, rc) \
+	THETA(a); \
+	b0 = a[0] ^ d0; \
+	b1 = ROL(a[6] ^ d1, 44); \
 	b2 = ROL(a[12] ^ d2, 43); \
 	b3 = ROL(a[18] ^ d3, 21); \
 	b4 = ROL(a[24] ^ d4, 14); \
-	CHI(e, 0);                \
-	e[0] ^= (rc);             \
-	b0 = ROL(a[3] ^ d3, 28);  \
-	b1 = ROL(a[9] ^ d4, 20);  \
-	b2 = ROL(a[10] ^ d0, 3);  \
+	CHI(e, 0); \
+	e[0] ^= (rc); \
+	b0 = ROL(a[3] ^ d3, 28); \
+	b1 = ROL(a[9] ^ d4, 20); \
+	b2 = ROL(a[10] ^ d0, 3); \
 	b3 = ROL(a[16] ^ d1, 45); \
 	b4 = ROL(a[22] ^ d2, 61); \
-	CHI(e, 5);                \
-	b0 = ROL(a[1] ^ d1, 1);   \
-	b1 = ROL(a[7] ^ d2, 6);   \
+	CHI(e, 5); \
+	b0 = ROL(a[1] ^ d1, 1); \
+	b1 = ROL(a[7] ^ d2, 6); \
 	b2 = ROL(a[13] ^ d3, 25); \
-	b3 = ROL(a[19] ^ d4, 8);  \
+	b3 = ROL(a[19] ^ d4, 8); \
 	b4 = ROL(a[20] ^ d0, 18); \
-	CHI(e, 10);               \
-	b0 = ROL(a[4] ^ d4, 27);  \
-	b1 = ROL(a[5] ^ d0, 36);  \
+	CHI(e, 10); \
+	b0 = ROL(a[4] ^ d4, 27); \
+	b1 = ROL(a[5] ^ d0, 36); \
 	b2 = ROL(a[11] ^ d1, 10); \
 	b3 = ROL(a[17] ^ d2, 15); \
 	b4 = ROL(a[23] ^ d3, 56); \
-	CHI(e, 15);               \
-	b0 = ROL(a[2] ^ d2, 62);  \
-	b1 = ROL(a[8] ^ d3, 55);  \
+	CHI(e, 15); \
+	b0 = ROL(a[2] ^ d2, 62); \
+	b1 = ROL(a[8] ^ d3, 55); \
 	b2 = ROL(a[14] ^ d4, 39); \
 	b3 = ROL(a[15] ^ d0, 41); \
-	b4 = ROL(a[21] ^ d1, 2);  \
+	b4 = ROL(a[21] ^ d1, 2); \
 	CHI(e, 20)
 
 void kith_keccak_permute(struct kith_keccak *k)

@@ -9,9 +9,9 @@
 const char *kith_status_text(int status)
 {
 	static const char *const text[] = {
-		"ok",        "no memory",       "limit reached", "malformed", "not authentic",
-		"not found", "exists",          "wrong state",   "expired",   "input/output error",
-		"disk full", "newer version",   "locked",
+		"ok",        "no memory",     "limit reached", "malformed", "not authentic",
+		"not found", "exists",        "wrong state",   "expired",   "input/output error",
+		"disk full", "newer version", "locked",
 	};
 
 	if (status > 0 || status < KITH_E_LOCKED)

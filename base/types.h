@@ -12,9 +12,9 @@
 /* Monotonic time in microseconds. The driver reads it once per turn; engines never read a clock. */
 typedef uint64_t kith_time;
 
-#define KITH_NEVER UINT64_MAX
+#define KITH_NEVER     UINT64_MAX
 #define KITH_US_PER_MS 1000u
-#define KITH_US_PER_S 1000000u
+#define KITH_US_PER_S  1000000u
 
 /* A 256-bit name: node id, record key or Ed25519 identity. Compared as big-endian bytes. */
 struct kith_id {

@@ -10,13 +10,13 @@
 
 #include "dht/internal.h"
 
-#define SECOND_US ((kith_time)KITH_US_PER_S)
+#define SECOND_US  ((kith_time)KITH_US_PER_S)
 #define GROUPS_MAX 16384u
 
 struct kith_dht_params kith_dht_defaults(void)
 {
 #define KITH_DHT_PARAM(name, value) .name = (value),
-	return (struct kith_dht_params){ KITH_DHT_PARAMS(KITH_DHT_PARAM) };
+	return (struct kith_dht_params){KITH_DHT_PARAMS(KITH_DHT_PARAM)};
 #undef KITH_DHT_PARAM
 }
 
@@ -172,8 +172,7 @@ static bool open_datagram(struct kith_dht *d, const struct kith_dgram_in *in,
 	}
 	parsed = kith__wire_decode(m, body, kith__wire_body(in->len));
 	switch (parsed) {
-	case KITH__PARSE_OK:
-		return true;
+	case KITH__PARSE_OK: return true;
 	case KITH__PARSE_BAD:
 		d->counters.drop_parse++;
 		peer = kith__peer_intern(d->book, from->key, &from->addr);
@@ -182,12 +181,8 @@ static bool open_datagram(struct kith_dht *d, const struct kith_dgram_in *in,
 			kith__peer_unref(d->book, peer);
 		}
 		return false;
-	case KITH__PARSE_VERSION:
-		d->counters.drop_version++;
-		return false;
-	case KITH__PARSE_METHOD:
-		d->counters.drop_method++;
-		return false;
+	case KITH__PARSE_VERSION: d->counters.drop_version++; return false;
+	case KITH__PARSE_METHOD: d->counters.drop_method++; return false;
 	}
 	return false;
 }
@@ -217,7 +212,7 @@ bool kith_dht_input(struct kith_dht *d, const struct kith_dgram_in *in, kith_tim
 		return true;
 	from.known = is_known(d, &from, now);
 	if (kith__wire_is_reply(m.method))
-		kith__answer(d, &from, &m, now);
+		kith__dht_answer(d, &from, &m, now);
 	else
 		kith__serve(d, &from, &m, now);
 	kith__settle(d, now);
@@ -345,8 +340,7 @@ int kith_dht_seed_contact(struct kith_dht *d, const struct kith_dht_seed *seed, 
 	return KITH_OK;
 }
 
-void kith_dht_set_mode(struct kith_dht *d, enum kith_dht_mode mode, uint8_t services,
-		       kith_time now)
+void kith_dht_set_mode(struct kith_dht *d, enum kith_dht_mode mode, uint8_t services, kith_time now)
 {
 	(void)now;
 	d->mode = mode;
@@ -398,8 +392,7 @@ const struct kith_dht_counters *kith_dht_counters(const struct kith_dht *d)
 	return &d->counters;
 }
 
-bool kith_dht_peer(const struct kith_dht *d, size_t i, struct kith_dht_seed *out,
-		   uint32_t *srtt_us)
+bool kith_dht_peer(const struct kith_dht *d, size_t i, struct kith_dht_seed *out, uint32_t *srtt_us)
 {
 	const struct kith__peer *p;
 

@@ -21,32 +21,32 @@ struct kith_peerbook;
 /* Parameters, one X-macro: name, default, unit or meaning. Scenario keys of kith-sim are the same
  * names. */
 #define KITH_DHT_PARAMS(X) \
-	X(k, 16)              /* entries per bucket */ \
-	X(alpha, 4)           /* requests in flight per lookup */ \
-	X(alpha_max, 8)       /* with slow ones */ \
-	X(paths, 4)           /* disjoint paths */ \
-	X(merge, 1)           /* answered candidates belong to all paths */ \
+	X(k, 16)        /* entries per bucket */ \
+	X(alpha, 4)     /* requests in flight per lookup */ \
+	X(alpha_max, 8) /* with slow ones */ \
+	X(paths, 4)     /* disjoint paths */ \
+	X(merge, 1)     /* answered candidates belong to all paths */ \
 	X(replicas, 16) \
-	X(radius_pct, 150)    /* region radius, % of the distance of the 16th */ \
-	X(store_max, 96)      /* STOREs of one publication */ \
-	X(soft_pct, 150)      /* soft timeout, % of SRTT */ \
-	X(hard_mult, 4)       /* hard timeout, multiples of soft */ \
-	X(failed_out, 5)      /* straight failures until an entry goes */ \
+	X(radius_pct, 150) /* region radius, % of the distance of the 16th */ \
+	X(store_max, 96)   /* STOREs of one publication */ \
+	X(soft_pct, 150)   /* soft timeout, % of SRTT */ \
+	X(hard_mult, 4)    /* hard timeout, multiples of soft */ \
+	X(failed_out, 5)   /* straight failures until an entry goes */ \
 	X(refresh_s, 1800) \
 	X(near_check_s, 360) \
 	X(size_probe_s, 7200) \
 	X(ttl_min, 180) \
 	X(republish_s, 3600) \
-	X(put_rate, 2)        /* publications per second */ \
+	X(put_rate, 2) /* publications per second */ \
 	X(age_min_s, 600) \
 	X(age_seats, 8) \
-	X(pns, 1)             /* proximity seats */ \
-	X(mask, 1)            /* masked targets outside the region */ \
-	X(rate, 20)           /* requests per second and group */ \
+	X(pns, 1)   /* proximity seats */ \
+	X(mask, 1)  /* masked targets outside the region */ \
+	X(rate, 20) /* requests per second and group */ \
 	X(burst, 100) \
-	X(reserve_pct, 50)    /* of every budget for known peers */ \
-	X(pair_keys, 256)     /* cached pair keys */ \
-	X(cookies, 256)       /* cached address cookies */
+	X(reserve_pct, 50) /* of every budget for known peers */ \
+	X(pair_keys, 256)  /* cached pair keys */ \
+	X(cookies, 256)    /* cached address cookies */
 
 /* The parameters; the fields are those of KITH_DHT_PARAMS. */
 struct kith_dht_params {
@@ -58,7 +58,7 @@ struct kith_dht_params {
 /* CLIENT: asks and publishes, stores nothing, is in no table. SERVER: all. */
 enum kith_dht_mode { KITH_DHT_CLIENT, KITH_DHT_SERVER };
 #define KITH_DHT_MAILBOX 1u /* service bits */
-#define KITH_DHT_RELAY 2u
+#define KITH_DHT_RELAY   2u
 
 struct kith_dht_config {
 	const struct kith_alloc *alloc; /* NULL = heap */
@@ -66,9 +66,9 @@ struct kith_dht_config {
 	uint32_t network;               /* network id, 0 = public */
 	uint8_t node_secret[32];        /* X25519 secret of the node key */
 	enum kith_dht_mode mode;
-	uint8_t services;               /* offered service bits */
-	uint64_t n_long;                /* saved network-size estimate, 0 = none */
-	struct kith_dht_params params;  /* start from kith_dht_defaults() */
+	uint8_t services;              /* offered service bits */
+	uint64_t n_long;               /* saved network-size estimate, 0 = none */
+	struct kith_dht_params params; /* start from kith_dht_defaults() */
 };
 struct kith_dht_params kith_dht_defaults(void);
 
@@ -100,7 +100,7 @@ struct kith_dht_event {
 	uint32_t minutes;
 	uint8_t key[32];
 	struct kith_addr addr, from; /* from: OBSERVED, the reporter */
-	const uint8_t *record; /* 1,024 B, valid until the next call */
+	const uint8_t *record;       /* 1,024 B, valid until the next call */
 };
 
 /* The table of known peers: private in kithd, one per partition in kith-sim. Entries are
@@ -136,10 +136,10 @@ int kith_dht_publish(struct kith_dht *d, const uint8_t *record, size_t len, uint
 		     kith_time now) KITH_MUST_USE;
 /* Finds the present address of a node key: LOCATED or ABSENT. */
 int kith_dht_locate(struct kith_dht *d, const uint8_t node_key[static 32], uint32_t *op,
-		     kith_time now) KITH_MUST_USE;
+		    kith_time now) KITH_MUST_USE;
 /* Finds up to `want` peers that offer all bits of `services`: PEER events. */
 int kith_dht_find_service(struct kith_dht *d, uint8_t services, unsigned want, uint32_t *op,
-		     kith_time now) KITH_MUST_USE;
+			  kith_time now) KITH_MUST_USE;
 /* Ends an op; no event carries it afterwards. Unknown numbers are ignored. */
 void kith_dht_cancel(struct kith_dht *d, uint32_t op);
 /* Offers a starting point. KITH_E_MALFORMED (unusable address or key), KITH_E_FULL. */
@@ -158,9 +158,9 @@ void kith_dht_network_changed(struct kith_dht *d, kith_time now);
 
 struct kith_dht_status {
 	bool ready, offline;
-	size_t peers;       /* verified entries in the table */
-	size_t records;     /* others' records held */
-	size_t published;   /* own and deposited records */
+	size_t peers;           /* verified entries in the table */
+	size_t records;         /* others' records held */
+	size_t published;       /* own and deposited records */
 	uint64_t size_estimate; /* nodes in the network, 0 = unknown */
 };
 struct kith_dht_status kith_dht_status(const struct kith_dht *d);
@@ -170,15 +170,47 @@ bool kith_dht_peer(const struct kith_dht *d, size_t i, struct kith_dht_seed *out
 
 /* Counters, one X-macro: node.metrics and kith-sim series use these names. */
 #define KITH_DHT_COUNTERS(X) \
-	X(rx_datagrams) X(rx_bytes) X(tx_datagrams) X(tx_bytes) X(rx_ping) \
-	X(rx_find) X(rx_find_value) X(rx_store) X(rx_reply) X(drop_length) \
-	X(drop_gate) X(drop_open) X(drop_parse) X(drop_version) X(drop_method) \
-	X(drop_reply) X(drop_limit) X(drop_key) X(skipped_contact) X(busy_sent) \
-	X(busy_received) X(dh_misses) X(lookups) X(lookups_found) X(lookups_absent) \
-	X(lookups_incomplete) X(requests) X(timeouts_soft) X(timeouts_hard) \
-	X(late_replies) X(stores_ok) X(stores_refused) X(records_evicted) \
-	X(records_refused) X(publications) X(publish_acks) X(degraded) \
-	X(replaced_age) X(replaced_speed) X(replaced_failed) X(ratio_max_permille)
+	X(rx_datagrams) \
+	X(rx_bytes) \
+	X(tx_datagrams) \
+	X(tx_bytes) \
+	X(rx_ping) \
+	X(rx_find) \
+	X(rx_find_value) \
+	X(rx_store) \
+	X(rx_reply) \
+	X(drop_length) \
+	X(drop_gate) \
+	X(drop_open) \
+	X(drop_parse) \
+	X(drop_version) \
+	X(drop_method) \
+	X(drop_reply) \
+	X(drop_limit) \
+	X(drop_key) \
+	X(skipped_contact) \
+	X(busy_sent) \
+	X(busy_received) \
+	X(dh_misses) \
+	X(lookups) \
+	X(lookups_found) \
+	X(lookups_absent) \
+	X(lookups_incomplete) \
+	X(requests) \
+	X(timeouts_soft) \
+	X(timeouts_hard) \
+	X(late_replies) \
+	X(stores_ok) \
+	X(stores_refused) \
+	X(records_evicted) \
+	X(records_refused) \
+	X(publications) \
+	X(publish_acks) \
+	X(degraded) \
+	X(replaced_age) \
+	X(replaced_speed) \
+	X(replaced_failed) \
+	X(ratio_max_permille)
 /* Since the engine was made. */
 struct kith_dht_counters {
 #define KITH_DHT_COUNTER(name) uint64_t name;

@@ -19,27 +19,32 @@
 #include "dht/wire.h"
 
 #define KITH__MAINTENANCE_MAX 8u /* of KITH_DHT_LOOKUPS_MAX */
-#define KITH__NEAREST 16u
-#define KITH__RTTS 64u
-#define KITH__SIZES 16u
-#define KITH__PINGS 128u    /* queued pings */
-#define KITH__BANS 256u     /* peers that are left alone for a while */
-#define KITH__SAMPLERS 16u
-#define KITH__WALK_SAMPLERS 64u
-#define KITH__WALKS_MAX 4u  /* service searches at once */
-#define KITH__TRACES 64u
-#define KITH__PACKETS_MAX 1024u
-#define KITH__REPLICAS_MAX 96u
+#define KITH__NEAREST         16u
+#define KITH__RTTS            64u
+#define KITH__SIZES           16u
+#define KITH__PINGS           128u /* queued pings */
+#define KITH__BANS            256u /* peers that are left alone for a while */
+#define KITH__SAMPLERS        16u
+#define KITH__WALK_SAMPLERS   64u
+#define KITH__WALKS_MAX       4u /* service searches at once */
+#define KITH__TRACES          64u
+#define KITH__PACKETS_MAX     1024u
+#define KITH__REPLICAS_MAX    96u
 
-enum kith__ask_kind { KITH__ASK_LOOKUP, KITH__ASK_STORE, KITH__ASK_PING, KITH__ASK_FILL,
-		      KITH__ASK_WALK };
+enum kith__ask_kind {
+	KITH__ASK_LOOKUP,
+	KITH__ASK_STORE,
+	KITH__ASK_PING,
+	KITH__ASK_FILL,
+	KITH__ASK_WALK
+};
 
 /* A request under way. */
 struct kith__request {
 	uint64_t tx;
 	kith_time sent, soft, hard; /* soft: KITH_NEVER once it fired */
 	uint32_t peer, owner;       /* owner: serial of a lookup or a walk */
-	uint16_t size, got; /* bytes sent, and of the reply */
+	uint16_t size, got;         /* bytes sent, and of the reply */
 	uint8_t kind, method, bucket, self;
 	bool reachable_test; /* learned from a third party, never asked before */
 	bool again;          /* sent twice: no RTT sample */
@@ -151,10 +156,10 @@ struct kith__pub {
 struct kith__pubs {
 	struct kith__pub **pub;
 	size_t count, cap;
-	struct kith_map index; /* key -> place */
+	struct kith_map index;                 /* key -> place */
 	kith_time next, store_free, keep_free; /* earliest due; pacing */
-	unsigned slow;  /* rate divided by 1 << slow */
-	unsigned sent, failed; /* STOREs of the window */
+	unsigned slow;                         /* rate divided by 1 << slow */
+	unsigned sent, failed;                 /* STOREs of the window */
 	kith_time window;
 };
 
@@ -249,7 +254,7 @@ struct kith_dht {
 	bool median_stale;
 
 	kith_time last_reply, waiting_since; /* first request since that reply */
-	uint32_t results;  /* last 32 requests, 1 = failed, newest in bit 0 */
+	uint32_t results;                    /* last 32 requests, 1 = failed, newest in bit 0 */
 	unsigned result_count;
 	uint32_t *sweep;
 	size_t sweep_count, sweep_at;
@@ -291,7 +296,7 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 
 /* request.c: own requests. */
 bool kith__ask(struct kith_dht *d, const struct kith__ask *a, kith_time now);
-void kith__answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
+void kith__dht_answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
 		  kith_time now);
 bool kith__awaits(const struct kith_dht *d, const struct kith_addr *a);
 void kith__request_tick(struct kith_dht *d, kith_time now);
@@ -306,8 +311,7 @@ bool kith__offline(const struct kith_dht *d, kith_time now);
 bool kith__banned(const struct kith_dht *d, uint32_t peer, kith_time now);
 void kith__ban(struct kith_dht *d, uint32_t peer, enum kith__ban_reason reason, kith_time until);
 const uint8_t *kith__cookie_get(const struct kith_dht *d, uint32_t peer);
-void kith__verified(struct kith_dht *d, const struct kith__sighting *s, bool client,
-		    kith_time now);
+void kith__verified(struct kith_dht *d, const struct kith__sighting *s, bool client, kith_time now);
 uint32_t kith__median_us(struct kith_dht *d);
 void kith__soft_hard(struct kith_dht *d, uint32_t peer, kith_time *soft, kith_time *hard);
 
@@ -323,8 +327,7 @@ void kith__lookup_pump(struct kith_dht *d, struct kith__lookup *l, kith_time now
 void kith__lookup_answer(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
 			 const struct kith__msg *m, kith_time now);
 void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r);
-void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l,
-			 const struct kith__request *r);
+void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r);
 /* The answered candidates nearest to the key, one per NEAR group; returns how many. */
 size_t kith__lookup_nearest(const struct kith__lookup *l, size_t *out, size_t max);
 void kith__lookup_end(struct kith_dht *d, struct kith__lookup *l, kith_time now);
@@ -333,8 +336,8 @@ struct kith__cand *kith__cand_find(struct kith__lookup *l, uint32_t peer);
 /* lookup_store.c: the storing half. */
 void kith__store_again(struct kith_dht *d, struct kith__lookup *l, struct kith__request *r,
 		       kith_time now);
-void kith__store_failed(struct kith_dht *d, struct kith__lookup *l,
-			const struct kith__request *r, kith_time now);
+void kith__store_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
+			kith_time now);
 void kith__store_pump(struct kith_dht *d, struct kith__lookup *l, kith_time now);
 bool kith__store_busy(const struct kith__lookup *l);
 void kith__store_answer(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
@@ -357,8 +360,8 @@ void kith__random_id(struct kith_dht *d, const struct kith_id *prefix, unsigned 
 /* join.c and refresh.c */
 void kith__join_tick(struct kith_dht *d, kith_time now);
 void kith__join_lookup(struct kith_dht *d, const struct kith__lookup *l, kith_time now);
-void kith__fill_answer(struct kith_dht *d, const struct kith__request *r,
-		       const struct kith__msg *m, kith_time now);
+void kith__fill_answer(struct kith_dht *d, const struct kith__request *r, const struct kith__msg *m,
+		       kith_time now);
 void kith__fill_failed(struct kith_dht *d, const struct kith__request *r, kith_time now);
 kith_time kith__join_deadline(const struct kith_dht *d);
 void kith__refresh_tick(struct kith_dht *d, kith_time now);
@@ -389,8 +392,8 @@ void kith__pub_wipe(struct kith_dht *d);
 /* sampler.c */
 void kith__sample(struct kith_dht *d, uint32_t peer, uint8_t services, kith_time now);
 unsigned kith__sample_pick(struct kith_dht *d, uint32_t *out, unsigned max);
-void kith__walk_answer(struct kith_dht *d, const struct kith__request *r,
-		       const struct kith__msg *m, kith_time now);
+void kith__walk_answer(struct kith_dht *d, const struct kith__request *r, const struct kith__msg *m,
+		       kith_time now);
 void kith__walk_failed(struct kith_dht *d, const struct kith__request *r, kith_time now);
 void kith__walk_seen(struct kith_dht *d, uint32_t peer, uint8_t services);
 void kith__walk_tick(struct kith_dht *d, kith_time now);

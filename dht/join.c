@@ -14,12 +14,12 @@
 #include "dht/internal.h"
 
 #define PROBE_FIRST_US ((kith_time)KITH_US_PER_S)
-#define PROBE_MAX_US (60u * (kith_time)KITH_US_PER_S)
-#define OFFLINE_US (10u * (kith_time)KITH_US_PER_S)
-#define SEEDS_AT_ONCE 16u
-#define FILL_AT_ONCE 12u /* 4 buckets x 3 peers */
-#define FILL_PEERS 3u
-#define ROUNDS_MAX 3u /* a growing network never shows the same 16 twice */
+#define PROBE_MAX_US   (60u * (kith_time)KITH_US_PER_S)
+#define OFFLINE_US     (10u * (kith_time)KITH_US_PER_S)
+#define SEEDS_AT_ONCE  16u
+#define FILL_AT_ONCE   12u /* 4 buckets x 3 peers */
+#define FILL_PEERS     3u
+#define ROUNDS_MAX     3u /* a growing network never shows the same 16 twice */
 
 static void probe(struct kith_dht *d)
 {
@@ -80,8 +80,12 @@ static void bucket_id(struct kith_dht *d, unsigned b, struct kith_id *out)
 bool kith__ask_bucket(struct kith_dht *d, unsigned bucket, uint32_t peer, kith_time now)
 {
 	struct kith_id target;
-	struct kith__ask a = {.kind = KITH__ASK_FILL, .method = KITH__FIND, .peer = peer,
-			      .flags = KITH__SVC, .bucket = (uint8_t)bucket, .target = &target};
+	struct kith__ask a = {.kind = KITH__ASK_FILL,
+			      .method = KITH__FIND,
+			      .peer = peer,
+			      .flags = KITH__SVC,
+			      .bucket = (uint8_t)bucket,
+			      .target = &target};
 
 	bucket_id(d, bucket, &target);
 	return kith__ask(d, &a, now);
@@ -130,8 +134,8 @@ void kith__fill_failed(struct kith_dht *d, const struct kith__request *r, kith_t
 }
 
 /* Pings those named that have room in the table. */
-void kith__fill_answer(struct kith_dht *d, const struct kith__request *r,
-		       const struct kith__msg *m, kith_time now)
+void kith__fill_answer(struct kith_dht *d, const struct kith__request *r, const struct kith__msg *m,
+		       kith_time now)
 {
 	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, r->peer)->addr);
 	struct kith_id id;

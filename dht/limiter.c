@@ -8,8 +8,8 @@
 
 #include "dht/internal.h"
 
-#define PROBES 8u
-#define FIRST_SLOTS 32u
+#define PROBES        8u
+#define FIRST_SLOTS   32u
 #define RECORDS_PER_S 4u
 #define RECORDS_BURST 64u
 

@@ -13,7 +13,7 @@
 #include "dht/internal.h"
 
 #define LIMIT_US (20u * (kith_time)KITH_US_PER_S)
-#define AGREE 3u /* replicas with the highest seq that end the background phase */
+#define AGREE    3u /* replicas with the highest seq that end the background phase */
 
 struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial)
 {
@@ -298,7 +298,9 @@ static struct kith__cand *pick(const struct kith_dht *d, struct kith__lookup *l,
 
 static bool ask(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c, kith_time now)
 {
-	struct kith__ask a = {.kind = KITH__ASK_LOOKUP, .peer = c->peer, .owner = l->serial,
+	struct kith__ask a = {.kind = KITH__ASK_LOOKUP,
+			      .peer = c->peer,
+			      .owner = l->serial,
 			      .third_party = c->depth > 1};
 	struct kith_id target = l->key;
 
@@ -328,9 +330,9 @@ static bool ask(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c
 
 static unsigned requests_max(const struct kith__lookup *l)
 {
-	return l->kind == KITH__LOOK_STORE ? 2 * KITH_DHT_LOOKUP_REQUESTS
-					   : l->kind == KITH__LOOK_KEEP ? KITH__REPLICAS_MAX * 2
-									: KITH_DHT_LOOKUP_REQUESTS;
+	return l->kind == KITH__LOOK_STORE  ? 2 * KITH_DHT_LOOKUP_REQUESTS
+	       : l->kind == KITH__LOOK_KEEP ? KITH__REPLICAS_MAX * 2
+					    : KITH_DHT_LOOKUP_REQUESTS;
 }
 
 /* Whether an answer that is still out may change the result. */
@@ -457,7 +459,9 @@ static void take_contacts(struct kith_dht *d, struct kith__lookup *l, const stru
 
 static void found_event(struct kith_dht *d, const struct kith__lookup *l, bool final)
 {
-	struct kith_dht_event e = {.kind = KITH_DHT_FOUND, .op = l->op, .final = final,
+	struct kith_dht_event e = {.kind = KITH_DHT_FOUND,
+				   .op = l->op,
+				   .final = final,
 				   .answered = l->answered};
 
 	kith__emit(d, &e, l->record);
@@ -518,8 +522,11 @@ static bool second_step(const struct kith__lookup *l, struct kith__cand *c,
 static void located(struct kith_dht *d, struct kith__lookup *l, const struct kith__cand *c)
 {
 	const struct kith__peer *p = kith__peer_get(d->book, c->peer);
-	struct kith_dht_event e = {.kind = KITH_DHT_LOCATED, .op = l->op, .final = true,
-				   .addr = p->addr, .answered = l->answered};
+	struct kith_dht_event e = {.kind = KITH_DHT_LOCATED,
+				   .op = l->op,
+				   .final = true,
+				   .addr = p->addr,
+				   .answered = l->answered};
 
 	memcpy(e.key, p->key, 32);
 	kith__emit(d, &e, NULL);
@@ -583,8 +590,7 @@ void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct 
 	l->fast--;
 }
 
-void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l,
-			 const struct kith__request *r)
+void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r)
 {
 	struct kith__cand *c = kith__cand_find(l, r->peer);
 
@@ -632,9 +638,9 @@ bool kith_dht_trace(const struct kith_dht *d, uint32_t op, struct kith_dht_trace
 
 		if (l->op != op || op == 0)
 			continue;
-		*out = (struct kith_dht_trace){op, l->hops_found, l->requests, l->requests_found,
-					       l->bytes_found, l->bytes, l->started, l->found_at,
-					       KITH_NEVER};
+		*out = (struct kith_dht_trace){
+			op,       l->hops_found, l->requests, l->requests_found, l->bytes_found,
+			l->bytes, l->started,    l->found_at, KITH_NEVER};
 		return true;
 	}
 	return false;
@@ -642,8 +648,11 @@ bool kith_dht_trace(const struct kith_dht *d, uint32_t op, struct kith_dht_trace
 
 static void absent(struct kith_dht *d, const struct kith__lookup *l)
 {
-	struct kith_dht_event e = {.kind = KITH_DHT_ABSENT, .op = l->op, .final = true,
-				   .complete = l->complete, .answered = l->answered};
+	struct kith_dht_event e = {.kind = KITH_DHT_ABSENT,
+				   .op = l->op,
+				   .final = true,
+				   .complete = l->complete,
+				   .answered = l->answered};
 
 	kith__emit(d, &e, NULL);
 	if (l->complete)
@@ -678,9 +687,7 @@ void kith__lookup_end(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 		kith__size_sample(d, l, now);
 		kith__join_lookup(d, l, now);
 		break;
-	case KITH__OWN_SELF:
-		kith__join_lookup(d, l, now);
-		break;
+	case KITH__OWN_SELF: kith__join_lookup(d, l, now); break;
 	}
 	kith__lookup_free(d, l);
 }

@@ -34,14 +34,14 @@ enum kith__cand_state {
 	KITH__CAND_FAILED
 };
 
-#define KITH__C_INSIDE 0x01u  /* within the radius of the key */
-#define KITH__C_TOKEN 0x02u   /* token[] is good */
-#define KITH__C_SECOND 0x04u  /* the second step after a degraded reply is used up */
-#define KITH__C_STORE 0x08u   /* STORE sent */
-#define KITH__C_ACKED 0x10u   /* STORE acknowledged, or kept */
-#define KITH__C_HELD 0x20u    /* told a held seq */
+#define KITH__C_INSIDE  0x01u /* within the radius of the key */
+#define KITH__C_TOKEN   0x02u /* token[] is good */
+#define KITH__C_SECOND  0x04u /* the second step after a degraded reply is used up */
+#define KITH__C_STORE   0x08u /* STORE sent */
+#define KITH__C_ACKED   0x10u /* STORE acknowledged, or kept */
+#define KITH__C_HELD    0x20u /* told a held seq */
 #define KITH__C_RETOKEN 0x40u /* the one STORE after status 6 is used up */
-#define KITH__C_AGAIN 0x80u   /* ask once more, with the cookie it gave */
+#define KITH__C_AGAIN   0x80u /* ask once more, with the cookie it gave */
 
 /* A candidate. */
 struct kith__cand {

@@ -37,8 +37,11 @@ static const uint8_t *record_of(const struct kith_dht *d, const struct kith__loo
 static struct kith__ask store_ask(const struct kith_dht *d, const struct kith__lookup *l,
 				  const struct kith__cand *c)
 {
-	return (struct kith__ask){.kind = KITH__ASK_STORE, .method = KITH__STORE, .peer = c->peer,
-				  .owner = l->serial, .token = c->token,
+	return (struct kith__ask){.kind = KITH__ASK_STORE,
+				  .method = KITH__STORE,
+				  .peer = c->peer,
+				  .owner = l->serial,
+				  .token = c->token,
 				  .record = record_of(d, l),
 				  .ttl_min = (uint16_t)d->params.ttl_min};
 }
@@ -116,8 +119,8 @@ void kith__store_answer(struct kith_dht *d, struct kith__lookup *l, const struct
 		kith__pub_progress(d, l, now);
 }
 
-void kith__store_failed(struct kith_dht *d, struct kith__lookup *l,
-			const struct kith__request *r, kith_time now)
+void kith__store_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
+			kith_time now)
 {
 	(void)d;
 	(void)r;

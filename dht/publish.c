@@ -9,13 +9,13 @@
 
 #include "dht/internal.h"
 
-#define SECOND_US ((kith_time)KITH_US_PER_S)
-#define DAY_US (86400u * SECOND_US)
-#define ENOUGH 8u /* acknowledgements that tell the owner */
-#define KEEP_RATE 8u
+#define SECOND_US    ((kith_time)KITH_US_PER_S)
+#define DAY_US       (86400u * SECOND_US)
+#define ENOUGH       8u /* acknowledgements that tell the owner */
+#define KEEP_RATE    8u
 #define RETRY_MAX_US (1800u * SECOND_US)
-#define WINDOW_US (10u * SECOND_US)
-#define RUNNING_MAX 12u
+#define WINDOW_US    (10u * SECOND_US)
+#define RUNNING_MAX  12u
 
 static struct kith__pub *find(const struct kith_dht *d, const struct kith_id *key, uint32_t *at)
 {
@@ -114,8 +114,8 @@ int kith_dht_publish(struct kith_dht *d, const uint8_t *record, size_t len, uint
 	if (len != KITH_RECORD || kith_record_check(record, &key, &seq) != KITH_OK)
 		return KITH_E_MALFORMED;
 	p = find(d, &key, &at);
-	if (p != NULL && (seq < p->seq || (seq == p->seq &&
-					   memcmp(p->record, record, KITH_RECORD) != 0)))
+	if (p != NULL &&
+	    (seq < p->seq || (seq == p->seq && memcmp(p->record, record, KITH_RECORD) != 0)))
 		return KITH_E_EXISTS;
 	if (p == NULL)
 		p = add(d, &key);
@@ -277,7 +277,9 @@ kith_time kith__pub_deadline(const struct kith_dht *d)
 /* ---- results ---- */
 static void stored_event(struct kith_dht *d, const struct kith__pub *p, unsigned acks, bool final)
 {
-	struct kith_dht_event e = {.kind = KITH_DHT_STORED, .op = p->op, .acks = acks,
+	struct kith_dht_event e = {.kind = KITH_DHT_STORED,
+				   .op = p->op,
+				   .acks = acks,
 				   .final = final};
 
 	kith__emit(d, &e, NULL);

@@ -11,9 +11,9 @@
 #define RECORD_COST 1080u
 #define RECORDS_MAX (KITH_DHT_RECORD_BYTES / RECORD_COST)
 #define GROUP_SHARE 64u
-#define LIFE_US (48u * 3600u * (kith_time)KITH_US_PER_S)
+#define LIFE_US     (48u * 3600u * (kith_time)KITH_US_PER_S)
 #define TTL_MAX_MIN 1440u
-#define MINUTE_US (60u * (kith_time)KITH_US_PER_S)
+#define MINUTE_US   (60u * (kith_time)KITH_US_PER_S)
 
 static struct kith__held *find(const struct kith_dht *d, const struct kith_id *key, uint32_t *at)
 {
@@ -134,8 +134,8 @@ static void evict(struct kith_dht *d, kith_time now)
 	for (victim = r->count, i = 0; i < r->count; i++) {
 		if (share && group_count(d, r->held[i]->group) != most)
 			continue;
-		if (victim == r->count || kith__closer(&d->self[0].id, &r->held[i]->key,
-						       &r->held[victim]->key) > 0)
+		if (victim == r->count ||
+		    kith__closer(&d->self[0].id, &r->held[i]->key, &r->held[victim]->key) > 0)
 			victim = i;
 	}
 	drop(d, (uint32_t)victim);

@@ -13,11 +13,11 @@
 
 #include "dht/internal.h"
 
-#define MINUTE_US (60u * (kith_time)KITH_US_PER_S)
-#define HOUR_US (60u * MINUTE_US)
-#define SWEEP_STEP_US (KITH_US_PER_S / 4u)
+#define MINUTE_US      (60u * (kith_time)KITH_US_PER_S)
+#define HOUR_US        (60u * MINUTE_US)
+#define SWEEP_STEP_US  (KITH_US_PER_S / 4u)
 #define SWEEP_PAUSE_US (10u * MINUTE_US)
-#define OFFLINE_US (10u * (kith_time)KITH_US_PER_S)
+#define OFFLINE_US     (10u * (kith_time)KITH_US_PER_S)
 
 static kith_time near_step(const struct kith_dht *d)
 {
@@ -88,8 +88,8 @@ static void check_buckets(struct kith_dht *d, kith_time now)
 
 static void probe_size(struct kith_dht *d, kith_time now)
 {
-	kith_time wait = d->size_count < 8 ? MINUTE_US
-					   : (kith_time)d->params.size_probe_s * KITH_US_PER_S;
+	kith_time wait =
+		d->size_count < 8 ? MINUTE_US : (kith_time)d->params.size_probe_s * KITH_US_PER_S;
 	struct kith_id target;
 
 	d->size_due = now + kith_rng_jitter(d->rng, wait, 25);
@@ -169,8 +169,7 @@ static void sweep(struct kith_dht *d, kith_time now)
 		return;
 	d->sweep_due = now + SWEEP_STEP_US;
 	for (;;) {
-		if (d->sweep_at >= d->sweep_count ||
-		    (d->sweep_at >= 32 && ones(d->results) < 4)) {
+		if (d->sweep_at >= d->sweep_count || (d->sweep_at >= 32 && ones(d->results) < 4)) {
 			end_sweep(d);
 			return;
 		}

@@ -7,9 +7,9 @@
 
 #include "dht/internal.h"
 
-#define HOUR_US (3600u * (kith_time)KITH_US_PER_S)
+#define HOUR_US   (3600u * (kith_time)KITH_US_PER_S)
 #define YOUNG_PCT 225u /* radius factor with fewer than 8 samples */
-#define ENOUGH 8u
+#define ENOUGH    8u
 
 uint64_t kith__estimate(const uint64_t *distance, size_t count)
 {
@@ -151,8 +151,8 @@ void kith__size_sample(struct kith_dht *d, const struct kith__lookup *l, kith_ti
 	if (count == 0)
 		return;
 	for (i = 0; i < count; i++)
-		distance[i] = kith__distance(
-			&kith__peer_get(d->book, l->cand[near[i]].peer)->id, &l->key);
+		distance[i] = kith__distance(&kith__peer_get(d->book, l->cand[near[i]].peer)->id,
+					     &l->key);
 	if (d->size_count == 0)
 		d->first_sample = now;
 	d->size[d->size_at] = kith__estimate(distance, count);

@@ -11,13 +11,13 @@
 
 #include "dht/internal.h"
 
-#define SOFT_MIN_US (60u * KITH_US_PER_MS)
-#define SOFT_MAX_US (1000u * KITH_US_PER_MS)
-#define HARD_MIN_US (500u * KITH_US_PER_MS)
-#define HARD_MAX_US (3000u * KITH_US_PER_MS)
+#define SOFT_MIN_US  (60u * KITH_US_PER_MS)
+#define SOFT_MAX_US  (1000u * KITH_US_PER_MS)
+#define HARD_MIN_US  (500u * KITH_US_PER_MS)
+#define HARD_MAX_US  (3000u * KITH_US_PER_MS)
 #define RTT_START_US (400u * KITH_US_PER_MS)
-#define OFFLINE_US (10u * KITH_US_PER_S)
-#define COOKIE_WAYS 4u
+#define OFFLINE_US   (10u * KITH_US_PER_S)
+#define COOKIE_WAYS  4u
 
 /* ---- cookies of others ---- */
 static struct kith__cookie *cookie_set(const struct kith_dht *d, uint32_t peer)
@@ -303,8 +303,10 @@ void kith__ping_pump(struct kith_dht *d, kith_time now)
 	size_t done = 0;
 
 	while (done < d->ping_count && d->req_count < KITH_DHT_REQUESTS_MAX / 2) {
-		struct kith__ask a = {.kind = KITH__ASK_PING, .method = KITH__PING,
-				      .peer = d->ping[done], .third_party = true};
+		struct kith__ask a = {.kind = KITH__ASK_PING,
+				      .method = KITH__PING,
+				      .peer = d->ping[done],
+				      .third_party = true};
 
 		if (!kith__ask(d, &a, now))
 			break;
@@ -323,8 +325,7 @@ static void add_result(struct kith_dht *d, bool failed)
 		d->result_count++;
 }
 
-void kith__verified(struct kith_dht *d, const struct kith__sighting *s, bool client,
-		    kith_time now)
+void kith__verified(struct kith_dht *d, const struct kith__sighting *s, bool client, kith_time now)
 {
 	uint32_t old = KITH__NO_PEER, i;
 	enum kith__placed placed;
@@ -381,21 +382,17 @@ static void failed(struct kith_dht *d, struct kith__request r, kith_time now)
 		if (l != NULL)
 			kith__store_failed(d, l, &r, now);
 		break;
-	case KITH__ASK_PING:
-		break;
-	case KITH__ASK_FILL:
-		kith__fill_failed(d, &r, now);
-		break;
-	case KITH__ASK_WALK:
-		kith__walk_failed(d, &r, now);
-		break;
+	case KITH__ASK_PING: break;
+	case KITH__ASK_FILL: kith__fill_failed(d, &r, now); break;
+	case KITH__ASK_WALK: kith__walk_failed(d, &r, now); break;
 	}
 	kith__peer_unref(d->book, r.peer);
 }
 
 static void observed(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m)
 {
-	struct kith_dht_event e = {.kind = KITH_DHT_OBSERVED, .addr = m->addr,
+	struct kith_dht_event e = {.kind = KITH_DHT_OBSERVED,
+				   .addr = m->addr,
 				   .minutes = m->minutes};
 
 	if (d->note_count >= KITH_DHT_EVENTS_MAX / 2 || kith_addr_is_none(&m->addr))
@@ -421,14 +418,9 @@ static void deliver(struct kith_dht *d, const struct kith__request *r, const str
 		if (l != NULL)
 			kith__store_answer(d, l, r, m, now);
 		break;
-	case KITH__ASK_PING:
-		break;
-	case KITH__ASK_FILL:
-		kith__fill_answer(d, r, m, now);
-		break;
-	case KITH__ASK_WALK:
-		kith__walk_answer(d, r, m, now);
-		break;
+	case KITH__ASK_PING: break;
+	case KITH__ASK_FILL: kith__fill_answer(d, r, m, now); break;
+	case KITH__ASK_WALK: kith__walk_answer(d, r, m, now); break;
 	}
 }
 
@@ -446,7 +438,7 @@ static struct kith__request *match(struct kith_dht *d, const struct kith__from *
 	return NULL;
 }
 
-void kith__answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
+void kith__dht_answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
 		  kith_time now)
 {
 	struct kith__request *hit = match(d, from, m->tx), r;

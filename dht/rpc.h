@@ -18,7 +18,7 @@ struct kith__self {
 };
 
 #define KITH__COOKIE_EPOCH_S 43200u
-#define KITH__TOKEN_EPOCH_S 300u
+#define KITH__TOKEN_EPOCH_S  300u
 
 /* Keys that follow from the receiver's key alone. */
 void kith__rpc_gate_key(uint8_t out[static 32], const uint8_t key[static 32], uint32_t network);

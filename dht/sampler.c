@@ -8,13 +8,13 @@
 
 #include "dht/internal.h"
 
-#define WALK_STEP_US (KITH_US_PER_S / 2u)
-#define WALKS_MAX 60u
-#define IDLE_MAX 5u
-#define PREFIXES 50u
-#define HOPS 3u
+#define WALK_STEP_US    (KITH_US_PER_S / 2u)
+#define WALKS_MAX       60u
+#define IDLE_MAX        5u
+#define PREFIXES        50u
+#define HOPS            3u
 #define CHECKS_PER_HOUR 6u
-#define HOUR_US (3600u * (kith_time)KITH_US_PER_S)
+#define HOUR_US         (3600u * (kith_time)KITH_US_PER_S)
 
 static uint64_t score(const uint8_t secret[32], unsigned j, uint8_t service,
 		      const struct kith_addr *addr)
@@ -204,8 +204,12 @@ static bool walk_used(const struct kith__walk *w, uint32_t peer)
 
 static bool walk_ask(struct kith_dht *d, struct kith__walk *w, uint32_t peer, kith_time now)
 {
-	struct kith__ask a = {.kind = KITH__ASK_WALK, .method = KITH__FIND, .peer = peer,
-			      .owner = w->serial, .flags = KITH__SVC, .target = &w->target,
+	struct kith__ask a = {.kind = KITH__ASK_WALK,
+			      .method = KITH__FIND,
+			      .peer = peer,
+			      .owner = w->serial,
+			      .flags = KITH__SVC,
+			      .target = &w->target,
 			      .third_party = true};
 
 	if (w->hop >= HOPS || walk_used(w, peer) || kith__banned(d, peer, now) ||
@@ -231,8 +235,8 @@ static void walk_start(struct kith_dht *d, struct kith__walk *w, kith_time now)
 			return;
 }
 
-void kith__walk_answer(struct kith_dht *d, const struct kith__request *r,
-		       const struct kith__msg *m, kith_time now)
+void kith__walk_answer(struct kith_dht *d, const struct kith__request *r, const struct kith__msg *m,
+		       kith_time now)
 {
 	struct kith__walk *w = walk_find(d, r->owner);
 	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, r->peer)->addr);
@@ -290,8 +294,7 @@ static void walk_report(struct kith_dht *d, const struct kith__walk *w)
 			out[n++] = w->sampler[i].peer;
 	}
 	for (i = 0; i < n || (n == 0 && i == 0); i++) {
-		struct kith_dht_event e = {.kind = KITH_DHT_PEER, .op = w->op,
-					   .final = i + 1 >= n};
+		struct kith_dht_event e = {.kind = KITH_DHT_PEER, .op = w->op, .final = i + 1 >= n};
 
 		if (n != 0) {
 			const struct kith__peer *p = kith__peer_get(d->book, out[i]);

@@ -10,11 +10,11 @@
 
 #define USER_BYTES_PER_S 64000u
 #define PEER_BYTES_PER_S 1000000u
-#define CPU_US_PER_S 100000u /* 10 % of one core */
-#define COST_OPEN_US 5u
-#define COST_VERIFY_US 45u
-#define BUSY_S 5u
-#define NEAREST 8u
+#define CPU_US_PER_S     100000u /* 10 % of one core */
+#define COST_OPEN_US     5u
+#define COST_VERIFY_US   45u
+#define BUSY_S           5u
+#define NEAREST          8u
 
 /* The one decision about lengths. */
 static size_t allowed(const struct kith__from *from)
@@ -110,8 +110,7 @@ static bool entry_usable(void *ctx, const struct kith__entry *e)
 {
 	const struct filter *f = ctx;
 
-	return (e->state & KITH__ST_FAILS) == 0 &&
-	       may_name(f, kith__peer_get(f->d->book, e->peer));
+	return (e->state & KITH__ST_FAILS) == 0 && may_name(f, kith__peer_get(f->d->book, e->peer));
 }
 
 static void name_peer(const struct kith_dht *d, struct kith__msg *m, uint32_t peer,
@@ -165,8 +164,8 @@ static void name_services(struct kith_dht *d, const struct kith__from *from,
 
 	for (i = 0; i < n; i++) {
 		int at = kith__table_find(&d->table, pick[i]);
-		unsigned services = at >= 0 ? entry_services(&d->table.entry[at])
-					    : (unsigned)KITH_DHT_MAILBOX;
+		unsigned services =
+			at >= 0 ? entry_services(&d->table.entry[at]) : (unsigned)KITH_DHT_MAILBOX;
 
 		if (may_name(&f, kith__peer_get(d->book, pick[i])))
 			name_peer(d, m, pick[i], services);
@@ -224,8 +223,8 @@ static enum kith__stored store(struct kith_dht *d, const struct kith__from *from
 		return KITH__ST_TOKEN;
 	if (!kith__within(d, &d->self[0].id, key, 4))
 		return KITH__ST_FAR;
-	if (!kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_VERIFY_US,
-			       reserve(d, from, now), now))
+	if (!kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_VERIFY_US, reserve(d, from, now),
+			       now))
 		return KITH__ST_FULL;
 	return kith__record_store(d, request->record, request->ttl_min, &from->addr, now);
 }
@@ -332,8 +331,8 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 		return;
 	check_cookie(d, from, m, now);
 	if (!kith__limit_take(d, &from->addr, weight(m->method), from->known, now) ||
-	    !kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_OPEN_US,
-			       reserve(d, from, now), now)) {
+	    !kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_OPEN_US, reserve(d, from, now),
+			       now)) {
 		d->counters.drop_limit++;
 		if (from->proved)
 			busy(d, from, m, now);

@@ -11,10 +11,10 @@
 
 #include "base/addr.h"
 
-#define SITE_MAX 4u
-#define WIDE_MAX_4 8u
-#define WIDE_MAX_6 16u
-#define NEAR_MAX 2u
+#define SITE_MAX    4u
+#define WIDE_MAX_4  8u
+#define WIDE_MAX_6  16u
+#define NEAR_MAX    2u
 #define SMALL_TABLE 16u
 
 void kith__table_init(struct kith__table *t, const struct kith_alloc *alloc,
@@ -181,8 +181,8 @@ static void spare_add(struct kith__table *t, const struct kith__sighting *s, uin
 		kith__peer_unref(t->book, old);
 	}
 	array = t->spare;
-	if (kith_alloc_grow(t->alloc, &array, &t->spare_cap, t->spare_count + 1,
-			    KITH_DHT_TABLE_MAX, sizeof(t->spare[0])) != KITH_OK) {
+	if (kith_alloc_grow(t->alloc, &array, &t->spare_cap, t->spare_count + 1, KITH_DHT_TABLE_MAX,
+			    sizeof(t->spare[0])) != KITH_OK) {
 		kith__peer_unref(t->book, s->peer);
 		return;
 	}
@@ -376,9 +376,9 @@ static int speed_seat(const struct kith__table *t, size_t first, size_t count, u
 
 		if (elders(t, first, count, i, now) < t->params->age_seats)
 			continue;
-		if (b > worst || (b == worst && found >= 0 &&
-				  kith__entry_age(&t->entry[i], now) <
-					  kith__entry_age(&t->entry[found], now))) {
+		if (b > worst ||
+		    (b == worst && found >= 0 &&
+		     kith__entry_age(&t->entry[i], now) < kith__entry_age(&t->entry[found], now))) {
 			worst = b;
 			found = (int)i;
 		}
@@ -608,9 +608,9 @@ static void gather_range(struct gather *g, size_t first, size_t count)
 
 /* Entries that share more bits with the target come first: its own level, then all deeper ones
  * (they differ from it in exactly that bit), then the shallower ones one by one. */
-size_t kith__table_nearest(const struct kith__table *t, const struct kith_id *target,
-			   uint16_t *out, size_t max,
-			   bool (*usable)(void *ctx, const struct kith__entry *e), void *ctx)
+size_t kith__table_nearest(const struct kith__table *t, const struct kith_id *target, uint16_t *out,
+			   size_t max, bool (*usable)(void *ctx, const struct kith__entry *e),
+			   void *ctx)
 {
 	struct gather g = {t, target, out, 0, max, t->count < SMALL_TABLE, usable, ctx};
 	unsigned level = level_of(t, target), l;

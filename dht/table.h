@@ -10,18 +10,18 @@
 #include "dht/dht.h"
 #include "dht/peerbook.h"
 
-#define KITH__LEVELS 32u
-#define KITH__SPARES 8u /* replacements per bucket */
+#define KITH__LEVELS  32u
+#define KITH__SPARES  8u /* replacements per bucket */
 #define KITH__SEEN_US (4u * KITH_US_PER_S)
 #define KITH__BORN_US (64u * KITH_US_PER_S)
 
 /* Bits of kith__entry.state. */
-#define KITH__ST_FAILS 0x07u
+#define KITH__ST_FAILS     0x07u
 #define KITH__ST_REACHABLE 0x08u
-#define KITH__ST_MAILBOX 0x10u
-#define KITH__ST_RELAY 0x20u
-#define KITH__ST_PING 0x40u
-#define KITH__ST_WEAK 0x80u
+#define KITH__ST_MAILBOX   0x10u
+#define KITH__ST_RELAY     0x20u
+#define KITH__ST_PING      0x40u
+#define KITH__ST_WEAK      0x80u
 
 /* A verified server. */
 struct kith__entry {
@@ -65,15 +65,20 @@ struct kith__table {
 /* What an authenticated answer (or a request with a valid cookie) tells about a peer. */
 struct kith__sighting {
 	uint32_t peer;
-	uint32_t rtt_us;   /* 0 = no sample */
+	uint32_t rtt_us;    /* 0 = no sample */
 	uint32_t median_us; /* of the own last RTTs */
 	uint8_t services;
 	bool reachable;
 };
 
 /* What became of a sighting. */
-enum kith__placed { KITH__PLACED_OLD, KITH__PLACED_NEW, KITH__PLACED_SPARE, KITH__PLACED_NOT,
-		    KITH__PLACED_MOVED };
+enum kith__placed {
+	KITH__PLACED_OLD,
+	KITH__PLACED_NEW,
+	KITH__PLACED_SPARE,
+	KITH__PLACED_NOT,
+	KITH__PLACED_MOVED
+};
 
 /* An empty table of the node `self`. */
 void kith__table_init(struct kith__table *t, const struct kith_alloc *alloc,
@@ -104,9 +109,9 @@ uint32_t kith__table_spare(struct kith__table *t, unsigned b);
 bool kith__table_has_room(const struct kith__table *t, const struct kith_id *id);
 /* Entry indexes nearest to `target`, nearest first, at most 2 per NEAR group; returns how many.
  * `usable` may refuse entries; NULL = all. */
-size_t kith__table_nearest(const struct kith__table *t, const struct kith_id *target,
-			   uint16_t *out, size_t max,
-			   bool (*usable)(void *ctx, const struct kith__entry *e), void *ctx);
+size_t kith__table_nearest(const struct kith__table *t, const struct kith_id *target, uint16_t *out,
+			   size_t max, bool (*usable)(void *ctx, const struct kith__entry *e),
+			   void *ctx);
 
 /* Ticks of 4 s and of 64 s. */
 static inline uint16_t kith__seen_tick(kith_time now)

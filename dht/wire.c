@@ -47,11 +47,8 @@ static void write_contacts(struct kith_writer *w, const struct kith__msg *m)
 static void write_fields(struct kith_writer *w, const struct kith__msg *m)
 {
 	switch ((enum kith__method)m->method) {
-	case KITH__PING:
-		break;
-	case KITH__FIND:
-		kith_write_bytes(w, m->target.b, 32);
-		break;
+	case KITH__PING: break;
+	case KITH__FIND: kith_write_bytes(w, m->target.b, 32); break;
 	case KITH__FIND_VALUE:
 		kith_write_bytes(w, m->target.b, 32);
 		kith_write_u64(w, m->seq);
@@ -62,9 +59,7 @@ static void write_fields(struct kith_writer *w, const struct kith__msg *m)
 		kith_write_zeros(w, 6);
 		kith_write_bytes(w, m->record, KITH_RECORD);
 		break;
-	case KITH__PONG:
-		kith_addr_write(w, &m->addr);
-		break;
+	case KITH__PONG: kith_addr_write(w, &m->addr); break;
 	case KITH__NODES:
 		if ((m->flags & KITH__TOKEN) != 0)
 			kith_write_bytes(w, m->token, 16);
@@ -85,9 +80,7 @@ static void write_fields(struct kith_writer *w, const struct kith__msg *m)
 		kith_write_u64(w, m->seq);
 		kith_write_bytes(w, m->token, 16);
 		break;
-	case KITH__BUSY:
-		kith_write_u16(w, m->retry_s);
-		break;
+	case KITH__BUSY: kith_write_u16(w, m->retry_s); break;
 	}
 }
 

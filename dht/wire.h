@@ -10,13 +10,13 @@
 #include "base/types.h"
 
 #define KITH__RPC_OVERHEAD 80u
-#define KITH__RPC_SMALL 144u
-#define KITH__RPC_MEDIUM 512u
-#define KITH__RPC_LARGE 1232u
+#define KITH__RPC_SMALL    144u
+#define KITH__RPC_MEDIUM   512u
+#define KITH__RPC_LARGE    1232u
 #define KITH__RPC_BODY_MAX (KITH__RPC_LARGE - KITH__RPC_OVERHEAD)
-#define KITH__RPC_VERSION 1u
+#define KITH__RPC_VERSION  1u
 #define KITH__RPC_CONTACTS 8u
-#define KITH__RPC_CONTACT 51u
+#define KITH__RPC_CONTACT  51u
 
 /* Bit 7 = reply. */
 enum kith__method {
@@ -33,19 +33,19 @@ enum kith__method {
 };
 
 /* Request flags. */
-#define KITH__WANT4 0x0001u
-#define KITH__WANT6 0x0002u
-#define KITH__SVC 0x0004u
+#define KITH__WANT4      0x0001u
+#define KITH__WANT6      0x0002u
+#define KITH__SVC        0x0004u
 #define KITH__REQ_CLIENT 0x0008u
-#define KITH__COOKIE 0x0010u
-#define KITH__KEEP 0x0020u
+#define KITH__COOKIE     0x0010u
+#define KITH__KEEP       0x0020u
 /* Both directions: services of the sender. */
 #define KITH__MAILBOX 0x0040u
-#define KITH__RELAY 0x0080u
+#define KITH__RELAY   0x0080u
 /* Reply flags; bits 0-3 hold the number of contacts. */
-#define KITH__COUNT 0x000fu
-#define KITH__TOKEN 0x0010u
-#define KITH__HAVE 0x0020u
+#define KITH__COUNT      0x000fu
+#define KITH__TOKEN      0x0010u
+#define KITH__HAVE       0x0020u
 #define KITH__REP_CLIENT 0x0100u
 
 /* Status of STORED. */

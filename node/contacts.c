@@ -54,7 +54,8 @@ int kith__contact_insert(struct kith_node *n, struct kith_contact *c)
 	void *list = n->contact;
 	int status;
 
-	status = kith_alloc_grow(n->alloc, &list, &n->contacts_cap, n->contacts + 1, KITH_CONTACTS_MAX, sizeof(*n->contact));
+	status = kith_alloc_grow(n->alloc, &list, &n->contacts_cap, n->contacts + 1,
+				 KITH_CONTACTS_MAX, sizeof(*n->contact));
 	if (status != KITH_OK)
 		return status;
 	n->contact = list;
@@ -119,7 +120,8 @@ void kith__contact_link(struct kith_node *n, struct kith_contact *c)
 		c->has_link = true;
 }
 
-static void fill(const struct kith_node *n, const struct kith_contact *c, struct kith_node_contact *out)
+static void fill(const struct kith_node *n, const struct kith_contact *c,
+		 struct kith_node_contact *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->id = c->id;
@@ -158,7 +160,8 @@ int kith_node_contact_by_id(const struct kith_node *n, uint64_t id, struct kith_
 	return KITH_OK;
 }
 
-int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call, kith_time now)
+int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call,
+			    kith_time now)
 {
 	struct kith_contact *c = kith__contact(n, id);
 	size_t len = strlen(alias);
@@ -178,7 +181,7 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 
 static void forget_tags(struct kith_node *n, const struct kith_contact *c)
 {
-	const struct kith_tag_side *side[2] = { &c->send, &c->recv };
+	const struct kith_tag_side *side[2] = {&c->send, &c->recv};
 	int dir;
 	unsigned i;
 
@@ -197,7 +200,8 @@ static void forget_tags(struct kith_node *n, const struct kith_contact *c)
 
 /* The person is gone for us: no sending, no presence, no request. With `history` the conversation
  * goes too. Deleting the contact row cascades to device, ratchet and outbox. */
-int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call, kith_time now)
+int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call,
+			     kith_time now)
 {
 	struct kith_contact *c = kith__contact(n, id);
 	struct kith_op op;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define KITH_EVENT_SPAN 32u
-#define KITH_NEWS_MAX 4096u /* undrained rows; older ones are read from the log */
+#define KITH_NEWS_MAX   4096u /* undrained rows; older ones are read from the log */
 
 struct kith_replies {
 	struct kith_reply_item *waiting, *waiting_last, *ready, *ready_last, *given;
@@ -47,7 +47,8 @@ static void item_free(struct kith_node *n, struct kith_reply_item *it)
 	kith_alloc_free(n->alloc, it);
 }
 
-static void list_append(struct kith_reply_item **first, struct kith_reply_item **last, struct kith_reply_item *it)
+static void list_append(struct kith_reply_item **first, struct kith_reply_item **last,
+			struct kith_reply_item *it)
 {
 	it->next = NULL;
 	if (*first == NULL)
@@ -73,7 +74,8 @@ static struct kith_news *news(struct kith_node *n)
 	return n->news;
 }
 
-struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call, enum kith_reply_kind kind)
+struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call,
+					enum kith_reply_kind kind)
 {
 	struct kith_reply_item *it = kith_alloc_zero(n->alloc, 1, sizeof(*it));
 
@@ -91,22 +93,26 @@ static const char *copy_text(struct kith_node *n, const char *text, size_t len)
 	return copy;
 }
 
-void kith__reply_add_message(struct kith_node *n, struct kith_reply_item *it, const struct kith_node_message *m)
+void kith__reply_add_message(struct kith_node *n, struct kith_reply_item *it,
+			     const struct kith_node_message *m)
 {
 	void *rows = it->message;
 
-	KITH_ASSERT(kith_alloc_grow(n->alloc, &rows, &it->messages_cap, it->messages + 1, 1024, sizeof(*m)) == KITH_OK);
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &rows, &it->messages_cap, it->messages + 1, 1024,
+				    sizeof(*m)) == KITH_OK);
 	it->message = rows;
 	it->message[it->messages] = *m;
 	it->message[it->messages].text = copy_text(n, m->text, m->text_len);
 	it->messages++;
 }
 
-void kith__reply_add_row(struct kith_node *n, struct kith_reply_item *it, const struct kith_node_row *row)
+void kith__reply_add_row(struct kith_node *n, struct kith_reply_item *it,
+			 const struct kith_node_row *row)
 {
 	void *rows = it->row;
 
-	KITH_ASSERT(kith_alloc_grow(n->alloc, &rows, &it->rows_cap, it->rows + 1, 1024, sizeof(*row)) == KITH_OK);
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &rows, &it->rows_cap, it->rows + 1, 1024,
+				    sizeof(*row)) == KITH_OK);
 	it->row = rows;
 	it->row[it->rows++] = *row;
 }
@@ -229,7 +235,8 @@ bool kith_node_reply_row(struct kith_node *n, struct kith_node_row *out)
 	return true;
 }
 
-static bool merge(struct kith_node_row *row, enum kith_event_type type, uint64_t conv, uint64_t first)
+static bool merge(struct kith_node_row *row, enum kith_event_type type, uint64_t conv,
+		  uint64_t first)
 {
 	if (row->type != type || row->conversation != conv)
 		return false;
@@ -251,7 +258,8 @@ void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, 
 	for (i = w->pendings; i > 0 && w->pendings - i < 16; i--)
 		if (merge(&w->pending[i - 1].row, type, conv, first))
 			return;
-	KITH_ASSERT(kith_alloc_grow(n->alloc, &pending, &w->pending_cap, w->pendings + 1, KITH_BATCH_OPS_MAX, sizeof(*row)) == KITH_OK);
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &pending, &w->pending_cap, w->pendings + 1,
+				    KITH_BATCH_OPS_MAX, sizeof(*row)) == KITH_OK);
 	w->pending = pending;
 	row = &w->pending[w->pendings++];
 	memset(row, 0, sizeof(*row));

@@ -17,10 +17,13 @@ struct kith_reply_item {
 };
 
 /* A new reply to `call`; asserts memory (nothing may be left unanswered). */
-struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call, enum kith_reply_kind kind);
+struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call,
+					enum kith_reply_kind kind);
 /* Adds one message row; the text is copied. */
-void kith__reply_add_message(struct kith_node *n, struct kith_reply_item *it, const struct kith_node_message *m);
-void kith__reply_add_row(struct kith_node *n, struct kith_reply_item *it, const struct kith_node_row *row);
+void kith__reply_add_message(struct kith_node *n, struct kith_reply_item *it,
+			     const struct kith_node_message *m);
+void kith__reply_add_row(struct kith_node *n, struct kith_reply_item *it,
+			 const struct kith_node_row *row);
 /* Turns the messages round (a query for the newest gives them newest first). */
 void kith__reply_reverse(struct kith_reply_item *it);
 /* Hands the reply over: at once, or after the present batch. */

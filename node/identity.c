@@ -11,10 +11,10 @@
 #include "base/text.h"
 #include "node/internal.h"
 
-#define PREKEY_LIFE_S 604800u    /* 7 d */
-#define PREKEY_KEEP_S 3196800u   /* 37 d */
-#define PRESENCE_LIFE_S 2592000u /* 30 d */
-#define CERT_LIFE_S 315360000u   /* 10 y: device certificates end by a new manifest, not by age */
+#define PREKEY_LIFE_S   604800u    /* 7 d */
+#define PREKEY_KEEP_S   3196800u   /* 37 d */
+#define PRESENCE_LIFE_S 2592000u   /* 30 d */
+#define CERT_LIFE_S     315360000u /* 10 y: device certificates end by a new manifest, not by age */
 
 const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id)
 {
@@ -363,12 +363,14 @@ const uint8_t *kith_node_handle_key(const struct kith_node *n)
 	return n->has_identity ? n->id->handle_key : none;
 }
 
-void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id, uint8_t out[static 16])
+void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id,
+		      uint8_t out[static 16])
 {
 	kith__handle_make(out, kith_node_handle_key(n), table, id);
 }
 
-bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16], uint64_t *id)
+bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16],
+			uint64_t *id)
 {
 	return kith__handle_open(in, kith_node_handle_key(n), table, id);
 }

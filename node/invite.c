@@ -94,7 +94,8 @@ static size_t gather_hints(const struct kith_node *n, struct kith_hint *hint, si
 	return count;
 }
 
-int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self, uint32_t call, kith_time now)
+int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self,
+		     uint32_t call, kith_time now)
 {
 	char link[KITH_LINK_TEXT];
 	struct kith_address address;
@@ -167,7 +168,9 @@ int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call,
 	return KITH_E_NOTFOUND;
 }
 
-enum kith_invitation_fault kith_node_invitation_check(const struct kith_node *n, const char *link, size_t len, unsigned *hints, uint64_t *contact, char shortname[static 9])
+enum kith_invitation_fault kith_node_invitation_check(const struct kith_node *n, const char *link,
+						      size_t len, unsigned *hints,
+						      uint64_t *contact, char shortname[static 9])
 {
 	static const enum kith_invitation_fault fault[] = {
 		[KITH_LINK_OK] = KITH_INVITATION_OK,

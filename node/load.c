@@ -115,9 +115,12 @@ static bool secret_presence(struct kith_node *n, uint32_t slot, const struct kit
 
 static bool secret_row(struct kith_node *n, const struct kith_rows *r, unsigned *keys)
 {
-	struct { const char *name; uint8_t *dst; } fixed[] = {
-		{ "ik", n->id->ik_seed }, { "dk", n->id->dk_seed }, { "xk", n->id->xk_secret },
-		{ "lk", n->id->lk_secret }, { "handle", n->id->handle_key },
+	struct {
+		const char *name;
+		uint8_t *dst;
+	} fixed[] = {
+		{"ik", n->id->ik_seed},   {"dk", n->id->dk_seed},        {"xk", n->id->xk_secret},
+		{"lk", n->id->lk_secret}, {"handle", n->id->handle_key},
 	};
 	char name[16];
 	uint32_t slot = (uint32_t)kith_rows_int(r, 1);
@@ -300,7 +303,8 @@ static int load_devices(struct kith_node *n)
 		const uint8_t *p;
 		size_t len;
 
-		if (c == NULL || !column(&r, 2, dev, 4) || !column(&r, 3, c->dk, 32) || !column(&r, 4, c->xk, 32))
+		if (c == NULL || !column(&r, 2, dev, 4) || !column(&r, 3, c->dk, 32) ||
+		    !column(&r, 4, c->xk, 32))
 			return KITH_E_MALFORMED;
 		c->dev = kith_load_u32(dev);
 		c->has_lk = column(&r, 5, c->lk, 32);
@@ -538,7 +542,8 @@ static struct kith_out *row_out(struct kith_node *n, const struct kith_rows *r)
 	o->frame_len = in.left;
 	if (kith_rows_int(r, 4) != 0)
 		o->frame = kith_alloc_copy(n->alloc, in.p, in.left);
-	if (!kith_read_ok(&in) || o->content == NULL || (kith_rows_int(r, 4) != 0 && o->frame == NULL)) {
+	if (!kith_read_ok(&in) || o->content == NULL ||
+	    (kith_rows_int(r, 4) != 0 && o->frame == NULL)) {
 		kith_alloc_free(n->alloc, o->content);
 		kith_alloc_free(n->alloc, o->frame);
 		kith_alloc_free(n->alloc, o);
@@ -656,7 +661,8 @@ static int load_cursors(struct kith_node *n)
 		if (!column(&r, 0, ml, 32))
 			return KITH_E_MALFORMED;
 		kith__fetch_cursor_loaded(n, ml, (uint64_t)kith_rows_int(&r, 1),
-					  (uint32_t)kith_rows_int(&r, 2), (uint32_t)kith_rows_int(&r, 3));
+					  (uint32_t)kith_rows_int(&r, 2),
+					  (uint32_t)kith_rows_int(&r, 3));
 	}
 	return status;
 }
@@ -675,11 +681,12 @@ static int load_seen(struct kith_node *n)
 
 int kith__load(struct kith_node *n)
 {
-	static int (*const step[])(struct kith_node *n) = {
-		load_max, load_identity, load_contacts, load_devices, load_ratchets, load_conversations,
-		load_taglists, load_tagchains, load_peer_boxes, load_outbox, load_copies, load_own_boxes,
-		load_cursors, load_seen, load_todelete, kith__parts_load, kith__said_load,
-		kith__load_requests,
+	static int (*const step[])(struct kith_node * n) = {
+		load_max,        load_identity,       load_contacts, load_devices,
+		load_ratchets,   load_conversations,  load_taglists, load_tagchains,
+		load_peer_boxes, load_outbox,         load_copies,   load_own_boxes,
+		load_cursors,    load_seen,           load_todelete, kith__parts_load,
+		kith__said_load, kith__load_requests,
 	};
 	size_t i;
 

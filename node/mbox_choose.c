@@ -16,12 +16,12 @@
 
 #include "node/mbox_own.h"
 
-#define USED	    5u
+#define USED        5u
 #define FIND_WANT   8u
 #define FIND_EARLY  10u
-#define PROBES	    6u /* at once */
+#define PROBES      6u /* at once */
 #define RETENTION   30u
-#define S(x)	    ((kith_time)(x) * KITH_US_PER_S)
+#define S(x)        ((kith_time)(x)*KITH_US_PER_S)
 #define PINNED(b)   ((b)->source != KITH_SOURCE_FOUND)
 #define HANDLE_FROM 10u /* bytes of ML that make a handle of 16 characters */
 

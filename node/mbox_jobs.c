@@ -18,12 +18,12 @@
 
 #include "node/mbox_own.h"
 
-#define DELETES	    4u
+#define DELETES     4u
 #define PER_MAILBOX 4u
-#define TRIES	    3u
-#define LIFE	    (60u * KITH_US_PER_S) /* of an open order, stamp included */
-#define AGAIN	    (30u * KITH_US_PER_S) /* DELETE, times the number of failures */
-#define BUSY	    (1u * KITH_US_PER_S)  /* net takes no handshake just now */
+#define TRIES       3u
+#define LIFE        (60u * KITH_US_PER_S) /* of an open order, stamp included */
+#define AGAIN       (30u * KITH_US_PER_S) /* DELETE, times the number of failures */
+#define BUSY        (1u * KITH_US_PER_S)  /* net takes no handshake just now */
 
 struct kith_orders {
 	struct kith_order *first, *last; /* waiting */
@@ -143,27 +143,18 @@ static void delete_end(struct kith_node *n, struct kith_order *o, bool answered,
 static void failed(struct kith_node *n, struct kith_order *o, int status, bool gone)
 {
 	switch (o->kind) {
-	case KITH_ORDER_PUT:
-		kith__put_failed(n, o, status, gone);
-		break;
-	case KITH_ORDER_GET:
-		kith__get_failed(n, o, status, gone);
-		break;
-	case KITH_ORDER_DELETE:
-		delete_end(n, o, false, gone);
-		break;
+	case KITH_ORDER_PUT: kith__put_failed(n, o, status, gone); break;
+	case KITH_ORDER_GET: kith__get_failed(n, o, status, gone); break;
+	case KITH_ORDER_DELETE: delete_end(n, o, false, gone); break;
 	}
 }
 
 static int first_verb(struct kith_node *n, struct kith_order *o)
 {
 	switch (o->kind) {
-	case KITH_ORDER_PUT:
-		return kith__put_start(n, o);
-	case KITH_ORDER_GET:
-		return kith__get_start(n, o);
-	case KITH_ORDER_DELETE:
-		return kith__mbox_delete(n->client, o->link, o->d, n->now);
+	case KITH_ORDER_PUT: return kith__put_start(n, o);
+	case KITH_ORDER_GET: return kith__get_start(n, o);
+	case KITH_ORDER_DELETE: return kith__mbox_delete(n->client, o->link, o->d, n->now);
 	}
 	return KITH_E_STATE;
 }
@@ -300,12 +291,8 @@ void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *
 		return;
 	}
 	switch (o->kind) {
-	case KITH_ORDER_PUT:
-		kith__put_result(n, o, r);
-		break;
-	case KITH_ORDER_GET:
-		kith__get_result(n, o, r);
-		break;
+	case KITH_ORDER_PUT: kith__put_result(n, o, r); break;
+	case KITH_ORDER_GET: kith__get_result(n, o, r); break;
 	case KITH_ORDER_DELETE:
 		if (r->verb == KITH_MBOX_DELETE)
 			delete_end(n, o, r->status == KITH_MBOX_OK, false);

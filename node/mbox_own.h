@@ -17,7 +17,7 @@ enum kith_order_step {
 	KITH_ORDER_WAITS, /* in the queue, no link */
 	KITH_ORDER_OPENS, /* link opened, first answer outstanding */
 	KITH_ORDER_WORKS, /* its stamp is searched */
-	KITH_ORDER_SENT	  /* its verb is out */
+	KITH_ORDER_SENT   /* its verb is out */
 };
 struct kith_order {
 	struct kith_order *next;
@@ -32,7 +32,7 @@ struct kith_order {
 	struct kith_addr addr;
 	struct kith_mbox_bucket bucket;
 	uint8_t ttl_class;
-	uint8_t *blob;	      /* PUT */
+	uint8_t *blob;        /* PUT */
 	uint8_t asked[4][16]; /* GET: the wanted one and dummies */
 	unsigned wanted;
 	kith_put_fn put_fn;
@@ -58,8 +58,8 @@ void kith__get_failed(struct kith_node *n, struct kith_order *o, int status, boo
 
 /* ---- own mailboxes ---- */
 struct kith_choose {
-	unsigned rounds;	     /* of find_service while fewer than 5 are listed */
-	kith_time next_find;	     /* next find_service */
+	unsigned rounds;             /* of find_service while fewer than 5 are listed */
+	kith_time next_find;         /* next find_service */
 	kith_time list_due, list_by; /* make a new version then; at the latest (KITH_NEVER: none) */
 };
 struct kith_choose *kith__choose(struct kith_node *n);
@@ -77,10 +77,10 @@ void kith__version_soon(struct kith_node *n);
 void kith__version_run(struct kith_node *n);
 
 /* ---- fetching ---- */
-#define KITH__GROUPS  KITH_MBOX_WATCH_MAX /* distinct buckets of one mailbox */
-#define KITH__SECRETS (3u + KITH_CAPS_MAX)
-#define KITH__GETS    2u  /* outstanding GETs per mailbox */
-#define KITH__DUMMIES 64u /* listed tags of others, remembered */
+#define KITH__GROUPS     KITH_MBOX_WATCH_MAX /* distinct buckets of one mailbox */
+#define KITH__SECRETS    (3u + KITH_CAPS_MAX)
+#define KITH__GETS       2u                  /* outstanding GETs per mailbox */
+#define KITH__DUMMIES    64u                 /* listed tags of others, remembered */
 #define KITH__SECRET_CAP (UINT64_C(1) << 32) /* cursor numbers: epoch of P, or this + id of cap */
 
 struct kith__secret { /* a P or a cap, whose bucket is listed */
@@ -100,7 +100,7 @@ struct kith__get {
 	unsigned count;
 	uint8_t tag[16][16];
 };
-struct kith__fetcher { /* the reading link to one own mailbox */
+struct kith__fetcher {                      /* the reading link to one own mailbox */
 	bool used, rewatch, watches, again; /* again: something found no room, list it once more */
 	uint8_t ml[32];
 	uint32_t gen; /* counts links: results of bulk work for an older one are dropped */
@@ -112,7 +112,8 @@ struct kith__fetcher { /* the reading link to one own mailbox */
 	unsigned groups, at;
 	bool dirty; /* listed further than the rows say */
 	kith_time next_open, next_list;
-	unsigned fails, knocks; /* knock jobs outstanding */
+	unsigned fails, knocks; /* tags that wait for a knock table */
+	bool listed_once;       /* all there was has been listed over this link */
 	struct kith__get get[KITH__GETS];
 	unsigned gets;
 	uint8_t dummy[KITH__DUMMIES][16];
@@ -125,8 +126,8 @@ struct kith__place { /* where a copy of a wanted blob lies */
 struct kith__want { /* a blob for us that waits at one mailbox or more */
 	bool knock, asked;
 	uint64_t contact; /* knock: cursor number of its cap */
-	uint32_t epoch;	  /* knock: day; else list version */
-	uint32_t index;	  /* knock: slot */
+	uint32_t epoch;   /* knock: day; else list version */
+	uint32_t index;   /* knock: slot */
 	int request;
 	unsigned places, tries;
 	struct kith__place place[KITH_MAILBOXES_MAX]; /* [0] is asked */
@@ -144,8 +145,9 @@ struct kith_fetch {
 	struct kith__cursor *cursor;
 	size_t cursors, cursors_cap;
 	bool changed;
+	struct kith_knocks *knocks; /* mbox_knocks.c; NULL until the first stranger's tag */
 	uint8_t page[KITH_MBOX_LIST_MAX][16]; /* tags of the result at hand */
-	uint8_t blob[16][KITH_BLOB];	      /* blobs of the result at hand */
+	uint8_t blob[16][KITH_BLOB];          /* blobs of the result at hand */
 	bool there[16];
 	uint64_t corrupt, unopened; /* copies that did not unwrap; blobs that did not open */
 };
@@ -159,6 +161,12 @@ void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r);
 /* Tags of a LIST page or a PUSH: own ones become wants, the others dummies and knock candidates. */
 void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);
+/* mbox_knocks.c: knocks for the caps of `g` among tags that the mailbox files under `day` (> 0):
+ * at once where the table is ready, else when it is. Then: drops what `r` lists no more. */
+void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__group *g,
+		      uint32_t day, const uint8_t (*tags)[16], size_t count);
+void kith__knocks_trim(struct kith_node *n, const struct kith__fetcher *r);
+void kith__knocks_free(struct kith_node *n, struct kith_knocks *k);
 void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
 		    const uint8_t tag[static 16]);
 bool kith__wants_at(const struct kith_node *n, unsigned reader);

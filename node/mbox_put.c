@@ -10,7 +10,7 @@
 
 #include "node/mbox_own.h"
 
-#define BITS_MAX   22u		     /* 4 million tries: 3 s */
+#define BITS_MAX   22u                 /* 4 million tries: 3 s */
 #define EXPIRY_MAX (36u * KITH__DAY_S) /* 30 d and clocks that differ */
 
 int kith__mbox_order_put(struct kith_node *n, const struct kith_put_order *p)
@@ -65,7 +65,7 @@ void kith__put_failed(struct kith_node *n, struct kith_order *o, int status, boo
 	finish(n, o, status, NULL, gone);
 }
 
-static void stamped(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w)
+static void stamped(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w)
 {
 	struct kith_order *o = kith__order_find(n, a);
 
@@ -112,20 +112,16 @@ static int judge(const struct kith_node *n, const struct kith_order *o,
 		if (kith__receipt_check(c, o->mk, o->ml, o->bucket.bucket, o->bucket.p, o->tag,
 					o->blob, KITH_BLOB) != KITH_OK)
 			return KITH_E_AUTH;
-		return c->expiry_s > now_s && c->expiry_s <= now_s + EXPIRY_MAX ? KITH_OK :
-										  KITH_E_AUTH;
-	case KITH_MBOX_TAKEN:
-		return KITH_E_EXISTS;
-	case KITH_MBOX_NOTFOUND:
-		return KITH_E_NOTFOUND;
+		return c->expiry_s > now_s && c->expiry_s <= now_s + EXPIRY_MAX ? KITH_OK
+										: KITH_E_AUTH;
+	case KITH_MBOX_TAKEN: return KITH_E_EXISTS;
+	case KITH_MBOX_NOTFOUND: return KITH_E_NOTFOUND;
 	case KITH_MBOX_FULL:
 	case KITH_MBOX_SLOW:
-	case KITH_MBOX_STAMP:
-		return KITH_E_FULL;
+	case KITH_MBOX_STAMP: return KITH_E_FULL;
 	case KITH_MBOX_CLASS:
 	case KITH_MBOX_MALFORMED:
-	case KITH_MBOX_UNKNOWN:
-		break;
+	case KITH_MBOX_UNKNOWN: break;
 	}
 	return KITH_E_IO;
 }

@@ -16,12 +16,12 @@
 
 #include "node/mbox_own.h"
 
-#define USED	  5u
+#define USED      5u
 #define FREE_USED 3u /* rules of groups begin after these */
 #define RETENTION 30u
 #define SILENT_MS (72u * 3600u * 1000u)
-#define DRAIN_S	  (30u * KITH__DAY_S)
-#define MS(x)	  ((kith_time)(x) * KITH_US_PER_MS)
+#define DRAIN_S   (30u * KITH__DAY_S)
+#define MS(x)     ((kith_time)(x)*KITH_US_PER_MS)
 #define PINNED(b) ((b)->source != KITH_SOURCE_FOUND)
 
 void kith__version_soon(struct kith_node *n)
@@ -147,8 +147,7 @@ static size_t worst_found(const struct kith_node *n, const bool *want)
 	size_t i;
 
 	for (i = 0; i < n->boxes; i++)
-		if (want[i] && !PINNED(&n->box[i]) &&
-		    (worst == n->boxes || better(n, worst, i)))
+		if (want[i] && !PINNED(&n->box[i]) && (worst == n->boxes || better(n, worst, i)))
 			worst = i;
 	return worst;
 }

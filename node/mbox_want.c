@@ -16,13 +16,13 @@
 
 #include "node/mbox_own.h"
 
-#define HITS	 8u
-#define SLOW	 (3u * KITH_US_PER_S)
-#define AGAIN	 (10u * KITH_US_PER_S)
-#define TRIES	 3u
-#define CROWD	 512u /* wants: asked for although their mailbox is still being listed */
-#define GATE_US	 50000u
-#define DELETE_S KITH__DAY_S		/* the sender normally deletes before */
+#define HITS     8u
+#define SLOW     (3u * KITH_US_PER_S)
+#define AGAIN    (10u * KITH_US_PER_S)
+#define TRIES    3u
+#define CROWD    512u /* wants: asked for although their mailbox is still being listed */
+#define GATE_US  50000u
+#define DELETE_S KITH__DAY_S /* the sender normally deletes before */
 #define EXPIRY_S (31u * KITH__DAY_S)
 
 static bool same_key(const struct kith__want *a, const struct kith__want *b)
@@ -332,12 +332,8 @@ static void settle(struct kith_node *n, size_t i, unsigned k, enum outcome out)
 	struct kith__want *w = &f->want[i];
 
 	switch (out) {
-	case DONE:
-		remove_want(f, i);
-		break;
-	case NEXT_COPY:
-		(void)leave_place(f, i, k);
-		break;
+	case DONE: remove_want(f, i); break;
+	case NEXT_COPY: (void)leave_place(f, i, k); break;
 	case NOT_YET:
 		w->asked = false;
 		w->not_before = n->now + AGAIN;

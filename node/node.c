@@ -58,7 +58,8 @@ static void clock_sample(struct kith_node *n, const struct kith_dht_event *e)
 		sorted[k] = n->clock[i].off_s;
 	}
 	off = sorted[2];
-	/* One minute is the rounding of the field; 36 h is beyond repair: then the own clock holds. */
+	/* One minute is the rounding of the field; 36 h is beyond repair: then the own clock holds.
+	 */
 	n->clock_off_s = off > 60 || off < -60 ? off : 0;
 	if (off > 129600 || off < -129600)
 		n->clock_off_s = 0;
@@ -88,14 +89,12 @@ static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 			(void)kith__presence_dht(n, e);
 		break;
 	case KITH_DHT_PEER:
-	case KITH_DHT_LOCATED:
-		(void)kith__choose_dht(n, e);
-		break;
+	case KITH_DHT_LOCATED: (void)kith__choose_dht(n, e); break;
 	case KITH_DHT_SPLIT:
-		kith_log_add(n->log, n->now, KITH_LOG_WARN, "two starting points lead to different networks");
+		kith_log_add(n->log, n->now, KITH_LOG_WARN,
+			     "two starting points lead to different networks");
 		break;
-	case KITH_DHT_STORED:
-		break;
+	case KITH_DHT_STORED: break;
 	}
 }
 
@@ -167,32 +166,19 @@ static void net_event(struct kith_node *n, const struct kith_net_event *e)
 	if (n->service != NULL && kith__mbox_service_event(n->service, e, kith__wall_s(n), n->now))
 		return;
 	switch (e->kind) {
-	case KITH_NET_SESSION_UP:
-		link_up(n, e);
-		break;
+	case KITH_NET_SESSION_UP: link_up(n, e); break;
 	case KITH_NET_SESSION_LOST:
-	case KITH_NET_CONNECT_FAILED:
-		link_lost(n, e);
-		break;
+	case KITH_NET_CONNECT_FAILED: link_lost(n, e); break;
 	case KITH_NET_PEER_RESTARTED:
 		link_up(n, e); /* what was on its way is sent again */
 		break;
-	case KITH_NET_MSG_IN:
-		link_message(n, e);
-		break;
-	case KITH_NET_MSG_RETURNED:
-		kith__delivery_returned(n, e->token);
-		break;
-	case KITH_NET_LINK_STATE:
-		link_state(n, e->peer);
-		break;
-	case KITH_NET_OBSERVED:
-		n->observed = e->addr;
-		break;
+	case KITH_NET_MSG_IN: link_message(n, e); break;
+	case KITH_NET_MSG_RETURNED: kith__delivery_returned(n, e->token); break;
+	case KITH_NET_LINK_STATE: link_state(n, e->peer); break;
+	case KITH_NET_OBSERVED: n->observed = e->addr; break;
 	case KITH_NET_MSG_ACKED: /* in the peer's memory: no evidence of anything */
 	case KITH_NET_STREAM_READABLE:
-	case KITH_NET_STREAM_WRITABLE:
-		break;
+	case KITH_NET_STREAM_WRITABLE: break;
 	}
 }
 
@@ -260,8 +246,7 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_net_drop_sessions(n->net, now);
 		kith_dht_network_changed(n->dht, now);
 		break;
-	case KITH_NOTICE_SEND_ERROR:
-		break;
+	case KITH_NOTICE_SEND_ERROR: break;
 	}
 	pump(n);
 }
@@ -377,7 +362,9 @@ static void account_done(struct kith_node *n, struct kith_job *job)
 		kith__gate_open(n);
 		kith__replies_open(n);
 	} else {
-		kith_log_add(n->log, n->now, KITH_LOG_ERROR, status == KITH_E_NOSPACE ? "the disk is full: nothing new is accepted" : "the database cannot be written");
+		kith_log_add(n->log, n->now, KITH_LOG_ERROR,
+			     status == KITH_E_NOSPACE ? "the disk is full: nothing new is accepted"
+						      : "the database cannot be written");
 	}
 }
 
@@ -410,7 +397,8 @@ static void node_wake(void *self, kith_time now)
 struct kith_engine kith_node_engine(struct kith_node *n)
 {
 	struct kith_engine e = {
-		n, node_input, node_notice, node_tick, node_deadline, node_output, node_job, node_done, node_wake,
+		n,           node_input, node_notice, node_tick, node_deadline,
+		node_output, node_job,   node_done,   node_wake,
 	};
 
 	return e;
@@ -567,6 +555,6 @@ bool kith_node_stopping(struct kith_node *n, kith_time now)
 		n->stopping = true;
 		kith__ack_tick(n); /* bundled receipts leave before the node does */
 	}
-	return !n->account_busy && !n->mailbox_busy && !n->job_busy && n->open_ops == 0 && n->dirties == 0 &&
-	       n->gate.count == 0 && kith__mbox_jobs_idle(n);
+	return !n->account_busy && !n->mailbox_busy && !n->job_busy && n->open_ops == 0 &&
+	       n->dirties == 0 && n->gate.count == 0 && kith__mbox_jobs_idle(n);
 }

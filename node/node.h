@@ -27,24 +27,25 @@ struct kith_node_config {
 	struct kith_rng *rng;
 	uint32_t network;
 	enum kith_role role;
-	uint8_t node_secret[32];        /* from the profile */
-	struct kith_store *account;     /* opened; always there */
-	struct kith_store *mailbox;     /* NULL = no mailbox service */
-	uint64_t wall_ms;               /* unix ms at `now` of kith_node_new */
-	uint64_t mailbox_disk_max;      /* bytes */
-	unsigned mailbox_days_max;      /* 30 */
-	unsigned mailbox_members_max;   /* 1000 */
-	unsigned mailbox_bits;          /* hashcash bits, 14 */
-	unsigned work_bits;             /* work asked of strangers' requests, 18..24 (0..24 in own networks) */
-	unsigned ack_delay_s;           /* mean delay of receipts through mailboxes, 300 */
-	bool publish_address;           /* endpoints in the presence record (contacts see them) */
-	const char *version;            /* program version, for hello and status */
-	const uint8_t *seeds;           /* saved seeds file content, or NULL */
+	uint8_t node_secret[32];      /* from the profile */
+	struct kith_store *account;   /* opened; always there */
+	struct kith_store *mailbox;   /* NULL = no mailbox service */
+	uint64_t wall_ms;             /* unix ms at `now` of kith_node_new */
+	uint64_t mailbox_disk_max;    /* bytes */
+	unsigned mailbox_days_max;    /* 30 */
+	unsigned mailbox_members_max; /* 1000 */
+	unsigned mailbox_bits;        /* hashcash bits, 14 */
+	unsigned work_bits; /* work asked of strangers' requests, 18..24 (0..24 in own networks) */
+	unsigned ack_delay_s; /* mean delay of receipts through mailboxes, 300 */
+	bool publish_address; /* endpoints in the presence record (contacts see them) */
+	const char *version;  /* program version, for hello and status */
+	const uint8_t *seeds; /* saved seeds file content, or NULL */
 	size_t seeds_len;
 };
 
 /* Loads everything from the stores, joins. KITH_E_MALFORMED: rows that cannot be. KITH_E_NOMEM. */
-int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith_node **out) KITH_MUST_USE;
+int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith_node **out)
+	KITH_MUST_USE;
 /* NULL is legal. Stores stay open (their owner closes them). */
 void kith_node_free(struct kith_node *n);
 struct kith_engine kith_node_engine(struct kith_node *n);
@@ -53,31 +54,63 @@ bool kith_node_stopping(struct kith_node *n, kith_time now);
 /* Content for the seeds file; returns its length (0: nothing yet). */
 size_t kith_node_seeds(const struct kith_node *n, uint8_t *out, size_t cap);
 /* A starting point: "HINT" text (base32 key and address). KITH_E_MALFORMED. */
-int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_time now) KITH_MUST_USE;
+int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_time now)
+	KITH_MUST_USE;
 /* Own hint text for others (needs a known own address); KITH_E_STATE. out holds 96 bytes. */
 int kith_node_own_hint(const struct kith_node *n, char *out, size_t cap) KITH_MUST_USE;
-/* Hint text of a node that does not run: its secret and address. KITH_E_MALFORMED: unusable address. */
-int kith_node_hint_text(const uint8_t secret[static 32], const struct kith_addr *addr, char out[static 96]) KITH_MUST_USE;
+/* Hint text of a node that does not run: its secret and address. KITH_E_MALFORMED: unusable
+ * address. */
+int kith_node_hint_text(const uint8_t secret[static 32], const struct kith_addr *addr,
+			char out[static 96]) KITH_MUST_USE;
 
 /* ---- identity, invitations ---- */
-struct kith_node_identity { char name[KITH_NAME_MAX + 1]; uint8_t ik[32]; char shortname[9]; };
-int kith_node_identity_create(struct kith_node *n, const char *name, uint32_t call, kith_time now) KITH_MUST_USE; /* EXISTS */
-int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call, kith_time now) KITH_MUST_USE;
-int kith_node_identity(const struct kith_node *n, struct kith_node_identity *out) KITH_MUST_USE; /* STATE: none yet */
-struct kith_node_invitation { uint64_t id; const char *label; uint64_t created_ms; uint32_t uses; };
+struct kith_node_identity {
+	char name[KITH_NAME_MAX + 1];
+	uint8_t ik[32];
+	char shortname[9];
+};
+int kith_node_identity_create(struct kith_node *n, const char *name, uint32_t call, kith_time now)
+	KITH_MUST_USE; /* EXISTS */
+int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call, kith_time now)
+	KITH_MUST_USE;
+int kith_node_identity(const struct kith_node *n, struct kith_node_identity *out)
+	KITH_MUST_USE; /* STATE: none yet */
+struct kith_node_invitation {
+	uint64_t id;
+	const char *label;
+	uint64_t created_ms;
+	uint32_t uses;
+};
 /* Reply: id, text = the link. FULL: 16 are active. */
-int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self,
+		     uint32_t call, kith_time now) KITH_MUST_USE;
 bool kith_node_invitation(const struct kith_node *n, size_t i, struct kith_node_invitation *out);
-int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call, kith_time now) KITH_MUST_USE;
-enum kith_invitation_fault { KITH_INVITATION_OK, KITH_INVITATION_LENGTH, KITH_INVITATION_VERSION, KITH_INVITATION_CHECKSUM, KITH_INVITATION_SELF };
-enum kith_invitation_fault kith_node_invitation_check(const struct kith_node *n, const char *link, size_t len, unsigned *hints, uint64_t *contact, char shortname[static 9]);
+int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
+	KITH_MUST_USE;
+enum kith_invitation_fault {
+	KITH_INVITATION_OK,
+	KITH_INVITATION_LENGTH,
+	KITH_INVITATION_VERSION,
+	KITH_INVITATION_CHECKSUM,
+	KITH_INVITATION_SELF
+};
+enum kith_invitation_fault kith_node_invitation_check(const struct kith_node *n, const char *link,
+						      size_t len, unsigned *hints,
+						      uint64_t *contact, char shortname[static 9]);
 /* The key under which API handles are made (32 B, from the profile). */
 const uint8_t *kith_node_handle_key(const struct kith_node *n);
-void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id, uint8_t out[static 16]);
-bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16], uint64_t *id);
+void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id,
+		      uint8_t out[static 16]);
+bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16],
+			uint64_t *id);
 
 /* ---- contacts, requests ---- */
-enum kith_contact_state { KITH_CONTACT_REQUESTED, KITH_CONTACT_ACCEPTED, KITH_CONTACT_REFUSED, KITH_CONTACT_REMOVED };
+enum kith_contact_state {
+	KITH_CONTACT_REQUESTED,
+	KITH_CONTACT_ACCEPTED,
+	KITH_CONTACT_REFUSED,
+	KITH_CONTACT_REMOVED
+};
 struct kith_node_contact {
 	uint64_t id, conversation;
 	const char *name, *alias; /* alias "" = none */
@@ -85,62 +118,130 @@ struct kith_node_contact {
 	uint8_t ik[32];
 	enum kith_contact_state state;
 	bool verified, blocked, online, newer;
-	unsigned request_kept; uint64_t request_until_s; /* REQUESTED: copies of the request */
+	unsigned request_kept;
+	uint64_t request_until_s;        /* REQUESTED: copies of the request */
 	uint64_t added_ms, last_seen_ms; /* 0 = unknown */
 };
-bool kith_node_contact(const struct kith_node *n, size_t i, struct kith_node_contact *out); /* by order of id */
-int kith_node_contact_by_id(const struct kith_node *n, uint64_t id, struct kith_node_contact *out) KITH_MUST_USE;
-/* Reply: id = contact. NOTFOUND never: the search goes on. EXISTS: is a contact. MALFORMED: link. */
-int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, const char *name, const char *greeting, uint32_t call, kith_time now) KITH_MUST_USE;
-int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call, kith_time now) KITH_MUST_USE;
-int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call, kith_time now) KITH_MUST_USE;
-struct kith_node_request { uint64_t id; char name[KITH_NAME_MAX + 1], greeting[KITH_GREETING_MAX + 1]; char shortname[9]; uint64_t at_ms; unsigned work; };
+bool kith_node_contact(const struct kith_node *n, size_t i,
+		       struct kith_node_contact *out); /* by order of id */
+int kith_node_contact_by_id(const struct kith_node *n, uint64_t id, struct kith_node_contact *out)
+	KITH_MUST_USE;
+/* Reply: id = contact. NOTFOUND never: the search goes on. EXISTS: is a contact. MALFORMED: link.
+ */
+int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, const char *name,
+			  const char *greeting, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call,
+			    kith_time now) KITH_MUST_USE;
+int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call,
+			     kith_time now) KITH_MUST_USE;
+struct kith_node_request {
+	uint64_t id;
+	char name[KITH_NAME_MAX + 1], greeting[KITH_GREETING_MAX + 1];
+	char shortname[9];
+	uint64_t at_ms;
+	unsigned work;
+};
 bool kith_node_request(const struct kith_node *n, size_t i, struct kith_node_request *out);
-int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias, uint32_t call, kith_time now) KITH_MUST_USE; /* reply: id = contact, id2 = conversation */
-int kith_node_request_refuse(struct kith_node *n, uint64_t id, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias, uint32_t call,
+			     kith_time now)
+	KITH_MUST_USE; /* reply: id = contact, id2 = conversation */
+int kith_node_request_refuse(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
+	KITH_MUST_USE;
 
 /* ---- conversations, messages ---- */
-struct kith_node_conversation { uint64_t id, contact, last_message; uint32_t unread; bool muted, pinned, archived; };
-bool kith_node_conversation(const struct kith_node *n, size_t i, struct kith_node_conversation *out);
-enum kith_step { KITH_STEP_QUEUED, KITH_STEP_KEPT, KITH_STEP_DELIVERED, KITH_STEP_READ, KITH_STEP_CANCELLED };
-struct kith_node_state { enum kith_step step; unsigned kept, wanted; uint64_t until_s; bool by_pinned; unsigned tries; uint64_t next_try_ms; bool overdue; };
+struct kith_node_conversation {
+	uint64_t id, contact, last_message;
+	uint32_t unread;
+	bool muted, pinned, archived;
+};
+bool kith_node_conversation(const struct kith_node *n, size_t i,
+			    struct kith_node_conversation *out);
+enum kith_step {
+	KITH_STEP_QUEUED,
+	KITH_STEP_KEPT,
+	KITH_STEP_DELIVERED,
+	KITH_STEP_READ,
+	KITH_STEP_CANCELLED
+};
+struct kith_node_state {
+	enum kith_step step;
+	unsigned kept, wanted;
+	uint64_t until_s;
+	bool by_pinned;
+	unsigned tries;
+	uint64_t next_try_ms;
+	bool overdue;
+};
 struct kith_node_message {
 	uint64_t id, conversation, author; /* author: contact, 0 = me */
 	struct kith_msgid mid;
 	uint64_t hlc, arrived_ms;
-	const char *text; size_t text_len;
+	const char *text;
+	size_t text_len;
 	bool has_reply, newer, gap; /* gap: earlier message missing before this one */
 	struct kith_msgid reply;
 	struct kith_node_state state; /* own messages */
 };
 /* Sends a text. Reply: id = message row, message filled. Same id and text again: the same answer;
  * EXISTS: other content. MALFORMED: not UTF-8 or empty or > 16 KiB. STATE: refused or removed. */
-int kith_node_say(struct kith_node *n, uint64_t conversation, const struct kith_msgid *id, const char *text, size_t len, const struct kith_msgid *reply, uint32_t call, kith_time now) KITH_MUST_USE;
-/* Reply: rows of messages, oldest first; `more` on the far side. Exactly one of before/after set (0 = newest). */
-int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t before, uint64_t after, unsigned limit, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_say(struct kith_node *n, uint64_t conversation, const struct kith_msgid *id,
+		  const char *text, size_t len, const struct kith_msgid *reply, uint32_t call,
+		  kith_time now) KITH_MUST_USE;
+/* Reply: rows of messages, oldest first; `more` on the far side. Exactly one of before/after set (0
+ * = newest). */
+int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t before, uint64_t after,
+		      unsigned limit, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_message(struct kith_node *n, uint64_t id, uint32_t call, kith_time now) KITH_MUST_USE;
-int kith_node_message_by_mid(struct kith_node *n, const struct kith_msgid *mid, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_message_by_mid(struct kith_node *n, const struct kith_msgid *mid, uint32_t call,
+			     kith_time now) KITH_MUST_USE;
 /* Present state of an own message, from memory. NOTFOUND: unknown id. */
-int kith_node_message_state(const struct kith_node *n, uint64_t id, struct kith_node_state *out) KITH_MUST_USE;
-int kith_node_read_up_to(struct kith_node *n, uint64_t conversation, uint64_t message, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_message_state(const struct kith_node *n, uint64_t id, struct kith_node_state *out)
+	KITH_MUST_USE;
+int kith_node_read_up_to(struct kith_node *n, uint64_t conversation, uint64_t message,
+			 uint32_t call, kith_time now) KITH_MUST_USE;
 
 /* ---- events (client.md 2.4) ---- */
-enum kith_event_type { KITH_EVENT_MESSAGE_NEW = 1, KITH_EVENT_MESSAGE_STATE, KITH_EVENT_REQUEST_NEW, KITH_EVENT_REQUEST_STATE, KITH_EVENT_CONTACT_NEW, KITH_EVENT_CONTACT_CHANGED,
-	KITH_EVENT_CONVERSATION_CHANGED, KITH_EVENT_MAILBOX_CHANGED, KITH_EVENT_STATUS = 100 /* not durable */ };
-struct kith_node_row { uint64_t seq, at_ms; enum kith_event_type type; uint64_t conversation, first, last; };
+enum kith_event_type {
+	KITH_EVENT_MESSAGE_NEW = 1,
+	KITH_EVENT_MESSAGE_STATE,
+	KITH_EVENT_REQUEST_NEW,
+	KITH_EVENT_REQUEST_STATE,
+	KITH_EVENT_CONTACT_NEW,
+	KITH_EVENT_CONTACT_CHANGED,
+	KITH_EVENT_CONVERSATION_CHANGED,
+	KITH_EVENT_MAILBOX_CHANGED,
+	KITH_EVENT_STATUS = 100 /* not durable */
+};
+struct kith_node_row {
+	uint64_t seq, at_ms;
+	enum kith_event_type type;
+	uint64_t conversation, first, last;
+};
 /* Reply: event rows. `first` kept and `last` sequence number: kith_node_event_range. */
-int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, uint32_t call,
+			   kith_time now) KITH_MUST_USE;
 void kith_node_event_range(const struct kith_node *n, uint64_t *first, uint64_t *last);
 /* Live: one row after its commit (seq 0: not durable). False: none. */
 bool kith_node_news(struct kith_node *n, struct kith_node_row *out);
 /* Messages first..last of an event row, to be shown. Reply: rows of messages. */
-int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t first, uint64_t last, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t first, uint64_t last,
+		       uint32_t call, kith_time now) KITH_MUST_USE;
 
 /* ---- replies ---- */
-enum kith_reply_kind { KITH_REPLY_DONE, KITH_REPLY_TEXT, KITH_REPLY_MESSAGE, KITH_REPLY_MESSAGES, KITH_REPLY_EVENTS };
+enum kith_reply_kind {
+	KITH_REPLY_DONE,
+	KITH_REPLY_TEXT,
+	KITH_REPLY_MESSAGE,
+	KITH_REPLY_MESSAGES,
+	KITH_REPLY_EVENTS
+};
 struct kith_node_reply {
-	uint32_t call; int status; enum kith_reply_kind kind;
-	uint64_t id, id2; const char *text; bool more;
+	uint32_t call;
+	int status;
+	enum kith_reply_kind kind;
+	uint64_t id, id2;
+	const char *text;
+	bool more;
 	struct kith_node_message message;
 };
 /* Next reply; then kith_node_reply_message / _row give its rows. Pointers live until the next
@@ -150,23 +251,45 @@ bool kith_node_reply_message(struct kith_node *n, struct kith_node_message *out)
 bool kith_node_reply_row(struct kith_node *n, struct kith_node_row *out);
 
 /* ---- status ---- */
-enum kith_node_phase { KITH_PHASE_OFFLINE, KITH_PHASE_ALONE, KITH_PHASE_JOINING, KITH_PHASE_ONLINE, KITH_PHASE_FEW_MAILBOXES, KITH_PHASE_CLOCK, KITH_PHASE_DISK };
+enum kith_node_phase {
+	KITH_PHASE_OFFLINE,
+	KITH_PHASE_ALONE,
+	KITH_PHASE_JOINING,
+	KITH_PHASE_ONLINE,
+	KITH_PHASE_FEW_MAILBOXES,
+	KITH_PHASE_CLOCK,
+	KITH_PHASE_DISK
+};
 struct kith_node_status {
-	enum kith_node_phase phase; kith_time since;
-	size_t peers, contacts_online, waiting;   /* waiting: own messages not delivered */
-	unsigned mailboxes, mailboxes_wanted, mailboxes_answering; bool mailbox_pinned;
-	bool direct; int64_t clock_off_ms;
-	bool serving; uint64_t items, members, disk_used, disk_max;
+	enum kith_node_phase phase;
+	kith_time since;
+	size_t peers, contacts_online, waiting; /* waiting: own messages not delivered */
+	unsigned mailboxes, mailboxes_wanted, mailboxes_answering;
+	bool mailbox_pinned;
+	bool direct;
+	int64_t clock_off_ms;
+	bool serving;
+	uint64_t items, members, disk_used, disk_max;
 	bool protected_profile;
 };
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out);
 /* Wall clock at the last turn, Unix ms. */
 uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */
-void kith_node_counters(const struct kith_node *n, void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);
-struct kith_node_mailbox { char handle[17]; const char *source; bool pinned; uint64_t last_seen_ms; unsigned score, kept; uint64_t until_s; bool answering; };
+void kith_node_counters(const struct kith_node *n,
+			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);
+struct kith_node_mailbox {
+	char handle[17];
+	const char *source;
+	bool pinned;
+	uint64_t last_seen_ms;
+	unsigned score, kept;
+	uint64_t until_s;
+	bool answering;
+};
 bool kith_node_mailbox(const struct kith_node *n, size_t i, struct kith_node_mailbox *out);
 /* Pins an always-on peer as own mailbox: hint text. */
-int kith_node_mailbox_pin(struct kith_node *n, const char *hint, size_t len, uint32_t call, kith_time now) KITH_MUST_USE;
+int kith_node_mailbox_pin(struct kith_node *n, const char *hint, size_t len, uint32_t call,
+			  kith_time now) KITH_MUST_USE;
 
 #endif

@@ -11,13 +11,15 @@
 #include "node/internal.h"
 
 #define START_GAP_US 200000u /* 5 starts a second */
-#define DIAL_MAX 32u         /* contacts looked for at start */
+#define DIAL_MAX     32u     /* contacts looked for at start */
 
-static const uint32_t again_s[] = { 60, 300, 900, 3600 };
+static const uint32_t again_s[] = {60, 300, 900, 3600};
 
 static void later(struct kith_node *n, struct kith_contact *c)
 {
-	uint32_t wait_s = c->lookups_failed < 4 ? again_s[c->lookups_failed] : c->lookups_failed < 24 ? 3600 : 21600;
+	uint32_t wait_s = c->lookups_failed < 4    ? again_s[c->lookups_failed]
+			  : c->lookups_failed < 24 ? 3600
+						   : 21600;
 
 	c->lookups_failed++;
 	c->next_lookup = n->now + kith_rng_jitter(n->rng, (kith_time)wait_s * KITH_US_PER_S, 25);
@@ -28,7 +30,8 @@ static void connect_to(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_net_target t;
 
-	if (!c->has_link || c->paths == 0 || c->session != 0 || c->connecting != 0 || n->now < c->next_connect)
+	if (!c->has_link || c->paths == 0 || c->session != 0 || c->connecting != 0 ||
+	    n->now < c->next_connect)
 		return;
 	memset(&t, 0, sizeof(t));
 	t.kind = KITH_NET_LINK;
@@ -61,7 +64,8 @@ void kith__presence_session(struct kith_node *n, struct kith_contact *c, uint32_
 	}
 }
 
-static uint64_t period_of(struct kith_node *n, const struct kith_contact *c, const struct kith_record_secret *s)
+static uint64_t period_of(struct kith_node *n, const struct kith_contact *c,
+			  const struct kith_record_secret *s)
 {
 	uint64_t t = kith__wall_s(n);
 	uint64_t period = kith_record_period(s, t, NULL);
@@ -114,7 +118,8 @@ static void take_devices(struct kith_node *n, struct kith_contact *c, const stru
 	for (i = 0; i < p->devices; i++) {
 		if (p->device[i].id != c->dev)
 			continue;
-		changed = !c->has_lk || memcmp(c->lk, p->device[i].lk, 32) != 0 || c->paths != p->device[i].count ||
+		changed = !c->has_lk || memcmp(c->lk, p->device[i].lk, 32) != 0 ||
+			  c->paths != p->device[i].count ||
 			  memcmp(c->path, p->device[i].addr, c->paths * sizeof(c->path[0])) != 0;
 		memcpy(c->lk, p->device[i].lk, 32);
 		c->has_lk = true;

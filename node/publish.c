@@ -11,10 +11,10 @@
 
 #include "node/internal.h"
 
-#define RECORDS_MAX 64u /* 16 capabilities and P, two periods each, and some that are ending */
-#define BUNDLES_MAX 64u /* 16 capabilities x 3 mailboxes */
-#define EDGE_S 10800u   /* neighbours of a period are published within 3 h of its edge */
-#define LOOK_AGAIN_US (600u * (kith_time)KITH_US_PER_S)
+#define RECORDS_MAX     64u /* 16 capabilities and P, two periods each, and some that are ending */
+#define BUNDLES_MAX     64u /* 16 capabilities x 3 mailboxes */
+#define EDGE_S          10800u /* neighbours of a period are published within 3 h of its edge */
+#define LOOK_AGAIN_US   (600u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_RETRY_US (30u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_AGAIN_US (86400u * (kith_time)KITH_US_PER_S)
 
@@ -58,7 +58,9 @@ void kith__publish_soon(struct kith_node *n)
 
 /* ---- bundles ---- */
 
-static void bundle_done(struct kith_node *n, uint64_t index, uint64_t spk_id, int status, const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position)
+static void bundle_done(struct kith_node *n, uint64_t index, uint64_t spk_id, int status,
+			const struct kith_receipt *r, const uint8_t mk[static 32],
+			uint32_t position)
 {
 	struct bundle_slot *b = &n->publish->bundle[index];
 
@@ -71,12 +73,14 @@ static void bundle_done(struct kith_node *n, uint64_t index, uint64_t spk_id, in
 	b->there |= status == KITH_OK;
 	b->next = n->now + (status == KITH_OK ? BUNDLE_AGAIN_US : BUNDLE_RETRY_US);
 	/* Somebody squats the place: another prekey. */
-	if (status == KITH_E_EXISTS && n->id->prekey[0]->id == spk_id && kith__prekey_new(n) != KITH_OK)
+	if (status == KITH_E_EXISTS && n->id->prekey[0]->id == spk_id &&
+	    kith__prekey_new(n) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "no memory for a new prekey");
 	kith__publish_soon(n);
 }
 
-static void bundle_put(struct kith_node *n, const struct kith_record_secret *s, const struct kith_list_entry *e, size_t index)
+static void bundle_put(struct kith_node *n, const struct kith_record_secret *s,
+		       const struct kith_list_entry *e, size_t index)
 {
 	const struct kith_own_prekey *k = n->id->prekey[0];
 	struct kith_put_order o;
@@ -102,7 +106,8 @@ static void bundle_put(struct kith_node *n, const struct kith_record_secret *s, 
 	o.has_mk = true;
 	o.addr = e->addr;
 	kith__bundle_place(o.tag, wrap, s->s, k->id, e->ml);
-	/* The same bytes each time, also after a restart: the nonce follows from the prekey's secret. */
+	/* The same bytes each time, also after a restart: the nonce follows from the prekey's
+	 * secret. */
 	memcpy(place, s->s, 32);
 	memcpy(place + 32, e->ml, 32);
 	kith_kdf(nonce, k->kem_seed, 64, KITH_L_BU_NONCE, place, sizeof(place));
@@ -126,7 +131,8 @@ out:
 	kith_alloc_free(n->alloc, blob);
 }
 
-static struct bundle_slot *bundle_slot(struct kith_node *n, uint64_t secret, const uint8_t ml[static 32])
+static struct bundle_slot *bundle_slot(struct kith_node *n, uint64_t secret,
+				       const uint8_t ml[static 32])
 {
 	struct kith_publish *p = n->publish;
 	uint32_t spk_id = n->id->prekey[0]->id;
@@ -155,7 +161,8 @@ static struct bundle_slot *bundle_slot(struct kith_node *n, uint64_t secret, con
 }
 
 /* Starts what is missing; fills `k` with the mailboxes where the bundle is. */
-static void knock_boxes(struct kith_node *n, const struct kith_record_secret *s, const struct kith_list *own, struct kith_knock *k)
+static void knock_boxes(struct kith_node *n, const struct kith_record_secret *s,
+			const struct kith_list *own, struct kith_knock *k)
 {
 	unsigned i;
 
@@ -186,8 +193,10 @@ static void publish_entry(struct kith_node *n, uint64_t secret, uint64_t period)
 
 	for (i = 0; i < p->records; i++)
 		if (p->record[i]->secret == secret && p->record[i]->period == period &&
-		    kith_dht_publish(n->dht, p->record[i]->record, KITH_RECORD, &p->record[i]->op, n->now) != KITH_OK)
-			kith_log_add(n->log, n->now, KITH_LOG_WARN, "a record could not be published");
+		    kith_dht_publish(n->dht, p->record[i]->record, KITH_RECORD, &p->record[i]->op,
+				     n->now) != KITH_OK)
+			kith_log_add(n->log, n->now, KITH_LOG_WARN,
+				     "a record could not be published");
 }
 
 static struct record_slot *record_slot(struct kith_node *n, uint64_t secret, uint64_t period)
@@ -219,7 +228,8 @@ static struct record_slot *record_slot(struct kith_node *n, uint64_t secret, uin
 	return slot;
 }
 
-static void record_make(struct kith_node *n, const struct kith_record_secret *s, uint64_t period, const uint8_t content[static KITH_RECORD_CONTENT])
+static void record_make(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
+			const uint8_t content[static KITH_RECORD_CONTENT])
 {
 	uint64_t secret = print_of(s->s, 32);
 	uint64_t print = print_of(content, KITH_RECORD_CONTENT);
@@ -230,7 +240,8 @@ static void record_make(struct kith_node *n, const struct kith_record_secret *s,
 		return;
 	if (seq < kith__wall_s(n))
 		seq = kith__wall_s(n);
-	if (kith_record_make(slot->record, s, n->id->ik_seed, period, seq, content, &n->noncer) != KITH_OK)
+	if (kith_record_make(slot->record, s, n->id->ik_seed, period, seq, content, &n->noncer) !=
+	    KITH_OK)
 		return;
 	slot->content = print;
 	n->id->record_seq = seq;
@@ -239,7 +250,9 @@ static void record_make(struct kith_node *n, const struct kith_record_secret *s,
 }
 
 /* Calls make for the present period and, near its edges, the neighbour. */
-static void for_periods(struct kith_node *n, const struct kith_record_secret *s, void (*make)(struct kith_node *n, const struct kith_record_secret *s, uint64_t period, uint64_t start_s))
+static void for_periods(struct kith_node *n, const struct kith_record_secret *s,
+			void (*make)(struct kith_node *n, const struct kith_record_secret *s,
+				     uint64_t period, uint64_t start_s))
 {
 	uint64_t now_s = kith__wall_s(n);
 	uint64_t start_s;
@@ -252,7 +265,8 @@ static void for_periods(struct kith_node *n, const struct kith_record_secret *s,
 		make(n, s, period + 1, start_s + KITH_DAY_S);
 }
 
-static void make_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t period, uint64_t start_s)
+static void make_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
+		       uint64_t start_s)
 {
 	uint8_t content[KITH_RECORD_CONTENT];
 	struct kith_own_prekey *spk = n->id->prekey[0];
@@ -287,7 +301,8 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 		return 0;
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < n->own_addrs && count < 3; i++)
-			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1) && !kith_addr_is_unusable(&n->own_addr[i]))
+			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1) &&
+			    !kith_addr_is_unusable(&n->own_addr[i]))
 				out[count++] = n->own_addr[i];
 		if (pass == 0 && count < 3 && !kith_addr_is_none(&n->observed)) {
 			for (i = 0; i < count; i++)
@@ -300,7 +315,8 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 	return count;
 }
 
-static void make_presence(struct kith_node *n, const struct kith_record_secret *s, uint64_t period, uint64_t start_s)
+static void make_presence(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
+			  uint64_t start_s)
 {
 	uint8_t content[KITH_RECORD_CONTENT];
 	struct kith_presence p;

@@ -16,7 +16,8 @@ int kith__read(struct kith_node *n, struct kith_op *op, kith_store_fn fn, uint64
 }
 
 /* Columns: id,author,mid,epoch,seq,hlc,arrived_ms,kind,reply,body,more */
-void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv, struct kith_node_message *m)
+void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r, uint64_t conv,
+			    struct kith_node_message *m)
 {
 	const struct kith_contact *c = kith__contact_by_conv(n, conv);
 	size_t len;
@@ -65,7 +66,8 @@ static void history_result(struct kith_node *n, uint64_t a, uint64_t b, struct k
 	kith__reply_ready(n, it);
 }
 
-int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t before, uint64_t after, unsigned limit, uint32_t call, kith_time now)
+int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t before, uint64_t after,
+		      unsigned limit, uint32_t call, kith_time now)
 {
 	bool newest = after == 0;
 	struct kith_op op = kith_op(newest ? KITH_OP_HISTORY_BEFORE : KITH_OP_HISTORY_AFTER);
@@ -78,7 +80,8 @@ int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t befor
 	kith_op_int(&op, (int64_t)conversation);
 	kith_op_int(&op, newest ? (before != 0 ? (int64_t)before : INT64_MAX) : (int64_t)after);
 	kith_op_int(&op, limit + 1);
-	return kith__read(n, &op, history_result, (uint64_t)call << 32 | conversation, (uint64_t)limit << 1 | newest);
+	return kith__read(n, &op, history_result, (uint64_t)call << 32 | conversation,
+			  (uint64_t)limit << 1 | newest);
 }
 
 static void range_result(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r)
@@ -94,7 +97,8 @@ static void range_result(struct kith_node *n, uint64_t a, uint64_t b, struct kit
 	kith__reply_ready(n, it);
 }
 
-int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t first, uint64_t last, uint32_t call, kith_time now)
+int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t first, uint64_t last,
+		       uint32_t call, kith_time now)
 {
 	struct kith_op op = kith_op(KITH_OP_MESSAGE_RANGE);
 
@@ -130,7 +134,8 @@ int kith_node_message(struct kith_node *n, uint64_t id, uint32_t call, kith_time
 	return kith__read(n, &op, message_result, call, 0);
 }
 
-int kith_node_message_by_mid(struct kith_node *n, const struct kith_msgid *mid, uint32_t call, kith_time now)
+int kith_node_message_by_mid(struct kith_node *n, const struct kith_msgid *mid, uint32_t call,
+			     kith_time now)
 {
 	struct kith_op op = kith_op(KITH_OP_MESSAGE_BY_MID);
 
@@ -162,7 +167,8 @@ static void events_result(struct kith_node *n, uint64_t a, uint64_t b, struct ki
 	kith__reply_ready(n, it);
 }
 
-int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, uint32_t call, kith_time now)
+int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, uint32_t call,
+			   kith_time now)
 {
 	struct kith_op op = kith_op(KITH_OP_EVENTS_SINCE);
 

@@ -44,7 +44,8 @@ static void pending_drop(struct kith_node *n, struct kith_pending *p)
 	kith__put(n, &op);
 	for (i = 0; i < n->pendings; i++)
 		if (n->pending[i] == p) {
-			memmove(&n->pending[i], &n->pending[i + 1], (n->pendings - i - 1) * sizeof(p));
+			memmove(&n->pending[i], &n->pending[i + 1],
+				(n->pendings - i - 1) * sizeof(p));
 			n->pendings--;
 			break;
 		}
@@ -62,7 +63,8 @@ void kith__pending_free(struct kith_node *n)
 	}
 }
 
-static int open_request(struct kith_node *n, struct kith_pending *p, const uint8_t inner[static KITH_INNER])
+static int open_request(struct kith_node *n, struct kith_pending *p,
+			const uint8_t inner[static KITH_INNER])
 {
 	const struct kith_own_prekey *k;
 	struct kith_request_keys self;
@@ -87,12 +89,14 @@ static int open_request(struct kith_node *n, struct kith_pending *p, const uint8
 	self.ek = k->ek;
 	status = kith__request_open(&p->q, p->root, inner, &self, kith__wall_s(n));
 	kith_wipe(dk, sizeof(dk));
-	if (status == KITH_OK && (!kith_text_valid(p->q.name, p->q.name_len) || !kith_text_valid(p->q.greeting, p->q.greeting_len)))
+	if (status == KITH_OK && (!kith_text_valid(p->q.name, p->q.name_len) ||
+				  !kith_text_valid(p->q.greeting, p->q.greeting_len)))
 		status = KITH_E_MALFORMED;
 	return status;
 }
 
-static void pending_row(struct kith_node *n, const struct kith_pending *p, const uint8_t inner[static KITH_INNER])
+static void pending_row(struct kith_node *n, const struct kith_pending *p,
+			const uint8_t inner[static KITH_INNER])
 {
 	struct kith_op op = kith_op(KITH_OP_REQUEST_PUT);
 
@@ -126,7 +130,8 @@ static bool make_room(struct kith_node *n, unsigned work)
 	return true;
 }
 
-static int accept_pending(struct kith_node *n, struct kith_pending *p, const char *alias, struct kith_contact **out);
+static int accept_pending(struct kith_node *n, struct kith_pending *p, const char *alias,
+			  struct kith_contact **out);
 
 /* What a request from somebody we know means; true when it is dealt with. */
 static bool from_known(struct kith_node *n, struct kith_pending *p)
@@ -147,13 +152,13 @@ static bool from_known(struct kith_node *n, struct kith_pending *p)
 			(void)accept_pending(n, p, NULL, &c);
 		return true;
 	case KITH_CONTACT_REFUSED:
-	case KITH_CONTACT_REMOVED:
-		break;
+	case KITH_CONTACT_REMOVED: break;
 	}
 	return false;
 }
 
-static void pending_add(struct kith_node *n, struct kith_pending *p, const uint8_t inner[static KITH_INNER])
+static void pending_add(struct kith_node *n, struct kith_pending *p,
+			const uint8_t inner[static KITH_INNER])
 {
 	struct kith_pending *old = pending_by_ik(n, p->q.ik);
 
@@ -172,7 +177,8 @@ static void pending_add(struct kith_node *n, struct kith_pending *p, const uint8
 	kith__event(n, KITH_EVENT_REQUEST_NEW, 0, p->id);
 }
 
-void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uint64_t day, const uint8_t inner[static KITH_INNER])
+void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uint64_t day,
+			   const uint8_t inner[static KITH_INNER])
 {
 	struct kith_pending *p;
 	uint8_t seen[16];
@@ -190,7 +196,8 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 	p->at_ms = kith__wall_ms(n);
 	memcpy(p->seen, seen, 16);
 	if (p->work >= n->cfg.work_bits && open_request(n, p, inner) == KITH_OK &&
-	    p->q.session_epoch <= kith__wall_s(n) + EPOCH_AHEAD_S && memcmp(p->q.ik, n->id->ik, 32) != 0) {
+	    p->q.session_epoch <= kith__wall_s(n) + EPOCH_AHEAD_S &&
+	    memcmp(p->q.ik, n->id->ik, 32) != 0) {
 		kith__row_seen(n, seen, kith__wall_s(n) + 3196800u);
 		if (!from_known(n, p))
 			pending_add(n, p, inner);
@@ -199,7 +206,8 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 	kith_alloc_free(n->alloc, p);
 }
 
-int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms, const uint8_t inner[static KITH_INNER])
+int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms,
+		       const uint8_t inner[static KITH_INNER])
 {
 	struct kith_pending *p;
 
@@ -212,7 +220,8 @@ int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t
 	p->work = work;
 	p->at_ms = at_ms;
 	kith__request_seen(p->seen, inner);
-	if (open_request(n, p, inner) != KITH_OK) { /* its prekey has ended: it can no longer be answered */
+	if (open_request(n, p, inner) !=
+	    KITH_OK) { /* its prekey has ended: it can no longer be answered */
 		kith_wipe(p, sizeof(*p));
 		kith_alloc_free(n->alloc, p);
 		return KITH_OK;
@@ -238,7 +247,8 @@ bool kith_node_request(const struct kith_node *n, size_t i, struct kith_node_req
 	return true;
 }
 
-static void set_boxes(struct kith_node *n, struct kith_contact *c, uint32_t version, const struct kith_list_entry *e, unsigned count, bool with_mk)
+static void set_boxes(struct kith_node *n, struct kith_contact *c, uint32_t version,
+		      const struct kith_list_entry *e, unsigned count, bool with_mk)
 {
 	struct kith_op op;
 	unsigned i;
@@ -261,7 +271,8 @@ static void set_boxes(struct kith_node *n, struct kith_contact *c, uint32_t vers
 }
 
 /* Starts one direction of tags from its root at the list version told at first contact. */
-static int start_tags(struct kith_tag_side *s, const uint8_t root[static 32], uint32_t version, const struct kith_list_entry *e, unsigned count)
+static int start_tags(struct kith_tag_side *s, const uint8_t root[static 32], uint32_t version,
+		      const struct kith_list_entry *e, unsigned count)
 {
 	uint8_t ml[KITH_MAILBOXES_MAX][32];
 	unsigned i;
@@ -272,7 +283,7 @@ static int start_tags(struct kith_tag_side *s, const uint8_t root[static 32], ui
 	s->root_version = version;
 	for (i = 0; i < count; i++)
 		memcpy(ml[i], e[i].ml, 32);
-	return kith__tagbook_list(s, version, (const uint8_t (*)[32])ml, count);
+	return kith__tagbook_list(s, version, (const uint8_t(*)[32])ml, count);
 }
 
 static void start_link(struct kith_contact *c, const uint8_t link[static 32], uint64_t day)
@@ -303,7 +314,9 @@ static void queue_accept(struct kith_node *n, struct kith_contact *c, uint64_t d
 	a.p_epoch = n->id->presence[0].epoch;
 	if (shared != NULL)
 		memcpy(a.cap, shared->cap, 16);
-	a.session_epoch = c->request[0].used && c->request[0].session_epoch > c->epoch ? c->request[0].session_epoch : c->epoch;
+	a.session_epoch = c->request[0].used && c->request[0].session_epoch > c->epoch
+				  ? c->request[0].session_epoch
+				  : c->epoch;
 	a.accept_day = day;
 	a.cert = n->id->cert;
 	kith__own_list(n, &a.list);
@@ -314,9 +327,11 @@ static void queue_accept(struct kith_node *n, struct kith_contact *c, uint64_t d
 	kith_wipe(content, sizeof(content));
 }
 
-static int start_ratchet_b(struct kith_node *n, struct kith_contact *c, const struct kith_pending *p)
+static int start_ratchet_b(struct kith_node *n, struct kith_contact *c,
+			   const struct kith_pending *p)
 {
-	struct kith_ratchet_context ctx = { p->q.ik, n->id->ik, p->q.cert.device, n->id->device, p->q.session_epoch };
+	struct kith_ratchet_context ctx = {p->q.ik, n->id->ik, p->q.cert.device, n->id->device,
+					   p->q.session_epoch};
 	struct kith_ratchet_seeds seeds;
 	int status;
 
@@ -326,7 +341,8 @@ static int start_ratchet_b(struct kith_node *n, struct kith_contact *c, const st
 		return KITH_E_NOMEM;
 	c->ratchet->alloc = n->alloc;
 	kith_rng_fill(n->rng, &seeds, sizeof(seeds));
-	status = kith__ratchet_init_b(c->ratchet, p->root, p->q.rdh, p->q.rek, &seeds, kith__wall_ms(n), &ctx);
+	status = kith__ratchet_init_b(c->ratchet, p->root, p->q.rdh, p->q.rek, &seeds,
+				      kith__wall_ms(n), &ctx);
 	c->ratchet->alloc = n->alloc;
 	kith_wipe(&seeds, sizeof(seeds));
 	return status;
@@ -346,7 +362,8 @@ static void boxes_of_request(const struct kith_request *q, struct kith_list_entr
 	}
 }
 
-static int session_b(struct kith_node *n, struct kith_contact *c, const struct kith_pending *p, uint64_t day)
+static int session_b(struct kith_node *n, struct kith_contact *c, const struct kith_pending *p,
+		     uint64_t day)
 {
 	struct kith_list_entry e[KITH_MAILBOXES_MAX];
 	struct kith_list own;
@@ -371,7 +388,8 @@ static int session_b(struct kith_node *n, struct kith_contact *c, const struct k
 	return status;
 }
 
-static int accept_pending(struct kith_node *n, struct kith_pending *p, const char *alias, struct kith_contact **out)
+static int accept_pending(struct kith_node *n, struct kith_pending *p, const char *alias,
+			  struct kith_contact **out)
 {
 	uint64_t day = kith__wall_s(n) / KITH_DAY_S;
 	struct kith_contact *c = kith__contact_by_ik(n, p->q.ik);
@@ -413,7 +431,8 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 	return KITH_OK;
 }
 
-int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias, uint32_t call, kith_time now)
+int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias, uint32_t call,
+			     kith_time now)
 {
 	struct kith_pending *p = pending_by_id(n, id);
 	struct kith_contact *c = NULL;
@@ -422,7 +441,8 @@ int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias
 	n->now = now;
 	if (p == NULL)
 		return KITH_E_NOTFOUND;
-	if (alias != NULL && (strlen(alias) > KITH_NAME_MAX || !kith_text_valid(alias, strlen(alias))))
+	if (alias != NULL &&
+	    (strlen(alias) > KITH_NAME_MAX || !kith_text_valid(alias, strlen(alias))))
 		return KITH_E_MALFORMED;
 	status = accept_pending(n, p, alias, &c);
 	if (status != KITH_OK)
@@ -448,10 +468,12 @@ int kith_node_request_refuse(struct kith_node *n, uint64_t id, uint32_t call, ki
 
 /* ---- the answer to an own request ---- */
 
-static int open_accept(struct kith_node *n, struct kith_contact *c, const struct kith_open_request *r, const uint8_t inner[static KITH_INNER],
+static int open_accept(struct kith_node *n, struct kith_contact *c,
+		       const struct kith_open_request *r, const uint8_t inner[static KITH_INNER],
 		       struct kith_ratchet *ratchet, struct kith_accept *a)
 {
-	struct kith_ratchet_context ctx = { n->id->ik, c->ik, n->id->device, c->dev, r->session_epoch };
+	struct kith_ratchet_context ctx = {n->id->ik, c->ik, n->id->device, c->dev,
+					   r->session_epoch};
 	struct kith_opened *o = kith_alloc_zero(n->alloc, 1, sizeof(*o));
 	struct kith_body body;
 	int status = KITH_E_NOMEM;
@@ -476,7 +498,8 @@ static int open_accept(struct kith_node *n, struct kith_contact *c, const struct
 	return status;
 }
 
-static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_open_request *r, const struct kith_accept *a)
+static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_open_request *r,
+		     const struct kith_accept *a)
 {
 	uint8_t tag_a[32];
 	uint8_t tag_b[32];
@@ -494,15 +517,18 @@ static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_op
 	return status;
 }
 
-/* The request told an older list: chains of the present one, and the body that tells it (0: none). */
-static size_t own_list_changed(struct kith_node *n, struct kith_contact *c, const struct kith_list *own, uint8_t *out, size_t cap)
+/* The request told an older list: chains of the present one, and the body that tells it (0: none).
+ */
+static size_t own_list_changed(struct kith_node *n, struct kith_contact *c,
+			       const struct kith_list *own, uint8_t *out, size_t cap)
 {
 	uint8_t ml[KITH_MAILBOXES_MAX][32];
 	unsigned i;
 
 	for (i = 0; i < own->count; i++)
 		memcpy(ml[i], own->box[i].ml, 32);
-	if (kith__tagbook_list(&c->recv, own->version, (const uint8_t (*)[32])ml, own->count) != KITH_OK)
+	if (kith__tagbook_list(&c->recv, own->version, (const uint8_t(*)[32])ml, own->count) !=
+	    KITH_OK)
 		return 0;
 	kith__dirty(n, c, false, false, true);
 	return kith__list_encode(out, cap, own);
@@ -535,7 +561,8 @@ static void requests_close(struct kith_node *n, struct kith_contact *c)
 	kith_wipe(c->request, sizeof(c->request));
 }
 
-bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i, const uint8_t inner[static KITH_INNER])
+bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
+			    const uint8_t inner[static KITH_INNER])
 {
 	struct kith_open_request *r = &c->request[i];
 	struct kith_ratchet *ratchet;
@@ -548,7 +575,8 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 		kith__ack_owe(n, c, false);
 		return true;
 	}
-	if (!r->used || c->blocked || (c->state == KITH_CONTACT_ACCEPTED && r->session_epoch <= c->epoch))
+	if (!r->used || c->blocked ||
+	    (c->state == KITH_CONTACT_ACCEPTED && r->session_epoch <= c->epoch))
 		return false;
 	ratchet = kith_arena_get(n->arena, sizeof(*ratchet));
 	if (ratchet == NULL)
@@ -572,7 +600,8 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	c->flow.out_next = 1;
 	c->flow.in_next = 2;
 	if (session_a(n, c, r, &a) != KITH_OK)
-		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "an accepted contact has no usable mailboxes");
+		kith_log_add(n->log, n->now, KITH_LOG_ERROR,
+			     "an accepted contact has no usable mailboxes");
 	kith_wipe(&a, sizeof(a));
 	requests_close(n, c);
 	c->state = KITH_CONTACT_ACCEPTED;
@@ -608,7 +637,8 @@ static void seed_hints(struct kith_node *n, const struct kith_hint *hint, size_t
 	}
 }
 
-static int add_checked(struct kith_node *n, const struct kith_address *a, const char *name, const char *greeting, uint32_t call)
+static int add_checked(struct kith_node *n, const struct kith_address *a, const char *name,
+		       const char *greeting, uint32_t call)
 {
 	struct kith_contact *c = kith__contact_by_ik(n, a->ik);
 	struct kith_pending *p = pending_by_ik(n, a->ik);
@@ -650,7 +680,8 @@ static int add_checked(struct kith_node *n, const struct kith_address *a, const 
 	return KITH_OK;
 }
 
-int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, const char *name, const char *greeting, uint32_t call, kith_time now)
+int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, const char *name,
+			  const char *greeting, uint32_t call, kith_time now)
 {
 	struct kith_address a;
 	struct kith_hint hint[3];
@@ -659,10 +690,13 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 	n->now = now;
 	if (!n->has_identity)
 		return KITH_E_STATE;
-	if ((name != NULL && (strlen(name) > KITH_NAME_MAX || !kith_text_valid(name, strlen(name)))) ||
-	    (greeting != NULL && (strlen(greeting) > KITH_GREETING_MAX || !kith_text_valid(greeting, strlen(greeting)))))
+	if ((name != NULL &&
+	     (strlen(name) > KITH_NAME_MAX || !kith_text_valid(name, strlen(name)))) ||
+	    (greeting != NULL && (strlen(greeting) > KITH_GREETING_MAX ||
+				  !kith_text_valid(greeting, strlen(greeting)))))
 		return KITH_E_MALFORMED;
-	if (kith__link_parse(&a, hint, &hints, link, len) != KITH_LINK_OK || memcmp(a.ik, n->id->ik, 32) == 0)
+	if (kith__link_parse(&a, hint, &hints, link, len) != KITH_LINK_OK ||
+	    memcmp(a.ik, n->id->ik, 32) == 0)
 		return KITH_E_MALFORMED;
 	seed_hints(n, hint, hints);
 	return add_checked(n, &a, name, greeting, call);

@@ -9,7 +9,8 @@
 
 static void load_out(struct kith_node *n, const struct kith_rows *r)
 {
-	struct kith_contact *c = kith__contact(n, (uint64_t)kith_rows_int(r, 0) - KITH_REQUEST_OUT_BASE);
+	struct kith_contact *c =
+		kith__contact(n, (uint64_t)kith_rows_int(r, 0) - KITH_REQUEST_OUT_BASE);
 	size_t len;
 	const uint8_t *p;
 
@@ -28,7 +29,8 @@ static void load_out(struct kith_node *n, const struct kith_rows *r)
 		uint64_t wait_ms = 72000000u; /* 20 h */
 
 		c->seek = KITH_SEEK_DONE;
-		c->next_seek = age_ms < wait_ms ? n->now + (wait_ms - age_ms) * KITH_US_PER_MS : n->now;
+		c->next_seek =
+			age_ms < wait_ms ? n->now + (wait_ms - age_ms) * KITH_US_PER_MS : n->now;
 	}
 }
 
@@ -69,7 +71,7 @@ static int load_roots(struct kith_node *n)
 			return KITH_E_MALFORMED;
 		q.created_s = (uint64_t)kith_rows_int(&r, 1);
 		q.used = true;
-		status = kith__request_tags(&q, version, (const uint8_t (*)[32])ml, count);
+		status = kith__request_tags(&q, version, (const uint8_t(*)[32])ml, count);
 		memmove(&c->request[1], &c->request[0], 2 * sizeof(q)); /* rows come oldest first */
 		c->request[0] = q;
 		kith_wipe(&q, sizeof(q));
@@ -93,7 +95,8 @@ int kith__load_requests(struct kith_node *n)
 		if (kith_rows_int(&r, 1) == 1)
 			load_out(n, &r);
 		else if (inner != NULL && len == KITH_INNER)
-			status = kith__pending_load(n, (uint64_t)kith_rows_int(&r, 0), (unsigned)kith_rows_int(&r, 6),
+			status = kith__pending_load(n, (uint64_t)kith_rows_int(&r, 0),
+						    (unsigned)kith_rows_int(&r, 6),
 						    (uint64_t)kith_rows_int(&r, 8), inner);
 	}
 	return status == KITH_OK ? load_roots(n) : status;

@@ -15,10 +15,10 @@
 #include "node/internal.h"
 
 #define SEEK_AGAIN_US (20u * 3600u * (kith_time)KITH_US_PER_S)
-#define SLOTS 16384u
-#define SLOT_TRIES 8u
+#define SLOTS         16384u
+#define SLOT_TRIES    8u
 
-static const uint32_t backoff_s[] = { 2, 10, 60, 300, 3600 };
+static const uint32_t backoff_s[] = {2, 10, 60, 300, 3600};
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
 {
@@ -26,7 +26,8 @@ static void seek_later(struct kith_node *n, struct kith_contact *c)
 
 	c->seek_fails++;
 	c->seek = KITH_SEEK_NONE;
-	c->next_seek = n->now + kith_rng_jitter(n->rng, (kith_time)backoff_s[i] * KITH_US_PER_S, 25);
+	c->next_seek =
+		n->now + kith_rng_jitter(n->rng, (kith_time)backoff_s[i] * KITH_US_PER_S, 25);
 }
 
 static void knock_secret(const struct kith_contact *c, struct kith_record_secret *s)
@@ -36,7 +37,8 @@ static void knock_secret(const struct kith_contact *c, struct kith_record_secret
 }
 
 /* Near an edge of the period both neighbours are published: alternate between attempts. */
-static uint64_t knock_period(struct kith_node *n, const struct kith_contact *c, const struct kith_record_secret *s)
+static uint64_t knock_period(struct kith_node *n, const struct kith_contact *c,
+			     const struct kith_record_secret *s)
 {
 	uint64_t t = kith__wall_s(n);
 	uint64_t period = kith_record_period(s, t, NULL);
@@ -64,7 +66,8 @@ static void seek_knock(struct kith_node *n, struct kith_contact *c)
 	c->seek = KITH_SEEK_KNOCK;
 }
 
-static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int status, const uint8_t *blob, size_t len);
+static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int status,
+		       const uint8_t *blob, size_t len);
 
 static void seek_bundle(struct kith_node *n, struct kith_contact *c)
 {
@@ -109,8 +112,8 @@ static bool knock_open(struct kith_node *n, struct kith_contact *c, const uint8_
 		c->knock = kith_alloc_zero(n->alloc, 1, sizeof(*c->knock));
 	if (c->knock == NULL)
 		return false;
-	if (kith__knock_decode(c->knock, content) != KITH_OK || c->knock->expiry_s <= kith__wall_s(n) ||
-	    c->knock->count == 0)
+	if (kith__knock_decode(c->knock, content) != KITH_OK ||
+	    c->knock->expiry_s <= kith__wall_s(n) || c->knock->count == 0)
 		return false;
 	c->dev = c->knock->device;
 	memcpy(c->xk, c->knock->xk, 32);
@@ -174,12 +177,14 @@ static struct kith_open_request *usable_request(struct kith_contact *c)
 	uint32_t spk_id;
 
 	if (!c->request[0].used || c->request_blob == NULL ||
-	    kith__request_peek(c->request_blob, &kind, &spk_id) != KITH_OK || spk_id != c->bundle->spk_id)
+	    kith__request_peek(c->request_blob, &kind, &spk_id) != KITH_OK ||
+	    spk_id != c->bundle->spk_id)
 		return NULL;
 	return &c->request[0];
 }
 
-static void request_rows(struct kith_node *n, const struct kith_contact *c, const struct kith_list *own)
+static void request_rows(struct kith_node *n, const struct kith_contact *c,
+			 const struct kith_list *own)
 {
 	const struct kith_open_request *q = &c->request[0];
 	struct kith_op op = kith_op(KITH_OP_REQROOT_PUT);
@@ -223,7 +228,8 @@ void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
 	kith__put(n, &op);
 }
 
-static void fill_request(const struct kith_node *n, const struct kith_contact *c, const struct kith_list *own, struct kith_request *q)
+static void fill_request(const struct kith_node *n, const struct kith_contact *c,
+			 const struct kith_list *own, struct kith_request *q)
 {
 	unsigned i;
 
@@ -252,7 +258,8 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 	memcpy(q->greeting, c->greeting, q->greeting_len);
 }
 
-int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32], unsigned count)
+int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],
+		       unsigned count)
 {
 	uint8_t tag_a[32];
 	uint8_t link[32];
@@ -270,7 +277,7 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 {
 	struct kith_request *q = kith_alloc_zero(n->alloc, 1, sizeof(*q));
 	struct kith_open_request r;
-	struct kith_request_peer to = { c->ik, c->xk, c->bundle->spk, c->bundle->ek };
+	struct kith_request_peer to = {c->ik, c->xk, c->bundle->spk, c->bundle->ek};
 	uint8_t dk[KITH_KEM_DK];
 	uint8_t secret[64];
 	uint8_t ml[KITH_MAILBOXES_MAX][32];
@@ -291,12 +298,13 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 	r.session_epoch = q->session_epoch;
 	r.created_s = q->created_s;
 	r.used = true;
-	status = kith__request_make(c->request_blob, r.root, q, n->id->xk_secret, &to, secret, secret + 32, &n->noncer);
+	status = kith__request_make(c->request_blob, r.root, q, n->id->xk_secret, &to, secret,
+				    secret + 32, &n->noncer);
 	if (status != KITH_OK)
 		goto out;
 	for (i = 0; i < own->count; i++)
 		memcpy(ml[i], own->box[i].ml, 32);
-	status = kith__request_tags(&r, own->version, (const uint8_t (*)[32])ml, own->count);
+	status = kith__request_tags(&r, own->version, (const uint8_t(*)[32])ml, own->count);
 	if (status != KITH_OK)
 		goto out;
 	memmove(&c->request[1], &c->request[0], 2 * sizeof(c->request[0]));
@@ -316,7 +324,8 @@ out:
 	return status;
 }
 
-static void put_done(struct kith_node *n, uint64_t id, uint64_t place, int status, const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position);
+static void put_done(struct kith_node *n, uint64_t id, uint64_t place, int status,
+		     const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position);
 
 /* place: box 8 | tries 8 | day 32 */
 static uint64_t place_make(unsigned box, unsigned tries, uint64_t day)
@@ -324,7 +333,8 @@ static uint64_t place_make(unsigned box, unsigned tries, uint64_t day)
 	return (uint64_t)box | (uint64_t)tries << 8 | day << 16;
 }
 
-static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t place, uint64_t nonce)
+static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t place,
+			   uint64_t nonce)
 {
 	const struct kith_mailbox_entry *e = &c->knock->box[place & 255];
 	struct kith_put_order o;
@@ -355,14 +365,15 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	o.a = c->id;
 	o.b = place;
 	if (kith__mbox_order_put(n, &o) != KITH_OK)
-		kith_log_add(n->log, n->now, KITH_LOG_WARN, "too much mailbox work: a contact request waits");
+		kith_log_add(n->log, n->now, KITH_LOG_WARN,
+			     "too much mailbox work: a contact request waits");
 out:
 	kith_wipe(wrap, sizeof(wrap));
 	kith_alloc_free(n->alloc, inner);
 	kith_alloc_free(n->alloc, blob);
 }
 
-static void work_done(struct kith_node *n, uint64_t id, uint64_t place, const struct kith_work *w)
+static void work_done(struct kith_node *n, uint64_t id, uint64_t place, struct kith_work *w)
 {
 	struct kith_contact *c = kith__contact(n, id);
 
@@ -382,7 +393,8 @@ static void start_work(struct kith_node *n, struct kith_contact *c, unsigned box
 	q.day = day;
 	q.bits = c->knock->pow_bits;
 	if (kith__work_request(n, &q, work_done, c->id, place_make(box, tries, day)) != KITH_OK)
-		kith_log_add(n->log, n->now, KITH_LOG_WARN, "too much work: a contact request waits");
+		kith_log_add(n->log, n->now, KITH_LOG_WARN,
+			     "too much work: a contact request waits");
 }
 
 static void start_puts(struct kith_node *n, uint64_t id, uint64_t unused)
@@ -395,7 +407,8 @@ static void start_puts(struct kith_node *n, uint64_t id, uint64_t unused)
 		return;
 	c->seek = KITH_SEEK_PUT;
 	c->request_kept = 0;
-	c->next_seek = n->now + 120u * (kith_time)KITH_US_PER_S; /* all of them answered by then, or again */
+	c->next_seek = n->now +
+		       120u * (kith_time)KITH_US_PER_S; /* all of them answered by then, or again */
 	for (i = 0; i < c->knock->count; i++)
 		start_work(n, c, i, 0);
 }
@@ -419,7 +432,8 @@ static void seek_work(struct kith_node *n, struct kith_contact *c)
 	kith__gate(n, start_puts, c->id, 0);
 }
 
-static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int status, const uint8_t *blob, size_t len)
+static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int status,
+		       const uint8_t *blob, size_t len)
 {
 	struct kith_contact *c = kith__contact(n, id);
 
@@ -433,7 +447,8 @@ static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int statu
 	seek_work(n, c);
 }
 
-static void put_done(struct kith_node *n, uint64_t id, uint64_t place, int status, const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position)
+static void put_done(struct kith_node *n, uint64_t id, uint64_t place, int status,
+		     const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position)
 {
 	struct kith_contact *c = kith__contact(n, id);
 	unsigned tries = (unsigned)(place >> 8 & 255);
@@ -471,18 +486,11 @@ void kith__seek_tick(struct kith_node *n)
 			continue;
 		switch (c->seek) {
 		case KITH_SEEK_NONE:
-		case KITH_SEEK_DONE:
-			seek_knock(n, c);
-			break;
-		case KITH_SEEK_WORK:
-			seek_work(n, c);
-			break;
-		case KITH_SEEK_PUT:
-			seek_later(n, c);
-			break;
+		case KITH_SEEK_DONE: seek_knock(n, c); break;
+		case KITH_SEEK_WORK: seek_work(n, c); break;
+		case KITH_SEEK_PUT: seek_later(n, c); break;
 		case KITH_SEEK_KNOCK:
-		case KITH_SEEK_BUNDLE:
-			break;
+		case KITH_SEEK_BUNDLE: break;
 		}
 	}
 }
@@ -498,9 +506,11 @@ kith_time kith__seek_deadline(const struct kith_node *n)
 		const struct kith_contact *c = n->contact[i];
 		kith_time at = c->next_seek;
 
-		if (c->state != KITH_CONTACT_REQUESTED || c->seek == KITH_SEEK_KNOCK || c->seek == KITH_SEEK_BUNDLE)
+		if (c->state != KITH_CONTACT_REQUESTED || c->seek == KITH_SEEK_KNOCK ||
+		    c->seek == KITH_SEEK_BUNDLE)
 			continue;
-		if (c->seek == KITH_SEEK_NONE && at <= n->now) /* waits for a peer: DHT events wake it */
+		if (c->seek == KITH_SEEK_NONE &&
+		    at <= n->now) /* waits for a peer: DHT events wake it */
 			at = n->now + KITH_US_PER_S;
 		if (at < next)
 			next = at;

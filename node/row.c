@@ -42,7 +42,8 @@ void kith__row_contact(struct kith_node *n, const struct kith_contact *c)
 
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_blob(&op, c->ik, 32);
-	kith_op_int(&op, c->state | (c->blocked ? 256 : 0) | (c->newer ? 512 : 0) | (c->i_am_a ? 1024 : 0));
+	kith_op_int(&op, c->state | (c->blocked ? 256 : 0) | (c->newer ? 512 : 0) |
+				 (c->i_am_a ? 1024 : 0));
 	op_text(&op, c->name);
 	op_text(&op, c->alias);
 	op_flag(&op, c->verified);
@@ -185,14 +186,15 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);
 	op_flag(&op, c->ratchet->may_send);
-	kith_op_blob(&op, body, KITH_FLOW_ROW + kith__ratchet_encode(body + KITH_FLOW_ROW, c->ratchet));
+	kith_op_blob(&op, body,
+		     KITH_FLOW_ROW + kith__ratchet_encode(body + KITH_FLOW_ROW, c->ratchet));
 	kith__put(n, &op);
 	kith_wipe(body, sizeof(body));
 	row_skipped(n, c);
 }
 
-static void row_chain(struct kith_node *n, const struct kith_contact *c, int dir, int64_t version, const uint8_t ml[static 32],
-		      const uint8_t t[static 32], uint32_t at)
+static void row_chain(struct kith_node *n, const struct kith_contact *c, int dir, int64_t version,
+		      const uint8_t ml[static 32], const uint8_t t[static 32], uint32_t at)
 {
 	struct kith_op op = kith_op(KITH_OP_TAGCHAIN_PUT);
 	uint8_t body[36];
@@ -208,7 +210,8 @@ static void row_chain(struct kith_node *n, const struct kith_contact *c, int dir
 	kith_wipe(body, sizeof(body));
 }
 
-static void row_tag_side(struct kith_node *n, const struct kith_contact *c, int dir, const struct kith_tag_side *s)
+static void row_tag_side(struct kith_node *n, const struct kith_contact *c, int dir,
+			 const struct kith_tag_side *s)
 {
 	static const uint8_t no_box[32];
 	struct kith_op op;
@@ -228,7 +231,8 @@ static void row_tag_side(struct kith_node *n, const struct kith_contact *c, int 
 		kith_op_int(&op, (int64_t)l->until_s);
 		kith__put(n, &op);
 		for (k = 0; k < l->count; k++)
-			row_chain(n, c, dir, l->version, l->chain[k].ml, l->chain[k].t, l->chain[k].at);
+			row_chain(n, c, dir, l->version, l->chain[k].ml, l->chain[k].t,
+				  l->chain[k].at);
 	}
 	if (s->has_root) /* the root of the next version stands at version -1 */
 		row_chain(n, c, dir, -1, no_box, s->root, s->root_version);
@@ -273,13 +277,15 @@ void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c)
 void kith__row_out(struct kith_node *n, const struct kith_contact *c, const struct kith_out *o)
 {
 	struct kith_op op = kith_op(KITH_OP_OUTBOX_PUT);
-	uint8_t *row = kith_alloc_zero(n->alloc, KITH_OUT_ROW_HEAD + o->frame_len + o->content_len, 1);
+	uint8_t *row =
+		kith_alloc_zero(n->alloc, KITH_OUT_ROW_HEAD + o->frame_len + o->content_len, 1);
 	struct kith_writer w;
 
 	KITH_ASSERT(row != NULL);
 	kith_writer_init(&w, row, KITH_OUT_ROW_HEAD + o->frame_len + o->content_len);
 	kith_write_u16(&w, o->type);
-	kith_write_u8(&w, (uint8_t)((o->has_index ? 1 : 0) | (o->light ? 2 : 0) | (o->chain_full ? 4 : 0)));
+	kith_write_u8(&w, (uint8_t)((o->has_index ? 1 : 0) | (o->light ? 2 : 0) |
+				    (o->chain_full ? 4 : 0)));
 	kith_write_u32(&w, o->index);
 	kith_write_u32(&w, o->list_version);
 	kith_write_bytes(&w, o->mid.b, 16);
@@ -348,7 +354,8 @@ void kith__row_own_box(struct kith_node *n, const struct kith_own_box *b)
 	kith__put(n, &op);
 }
 
-void kith__row_secret(struct kith_node *n, const char *name, uint64_t slot, const void *body, size_t len, uint64_t expires_s)
+void kith__row_secret(struct kith_node *n, const char *name, uint64_t slot, const void *body,
+		      size_t len, uint64_t expires_s)
 {
 	struct kith_op op = kith_op(KITH_OP_SECRET_PUT);
 
@@ -413,7 +420,8 @@ void kith__row_seen(struct kith_node *n, const uint8_t h[static 16], uint64_t ex
 		kith_log_add(n->log, n->now, KITH_LOG_WARN, "the table of seen envelopes is full");
 }
 
-void kith__row_todelete(struct kith_node *n, const uint8_t ml[static 32], const uint8_t d[static 32], uint64_t due_ms, uint64_t expires_s)
+void kith__row_todelete(struct kith_node *n, const uint8_t ml[static 32],
+			const uint8_t d[static 32], uint64_t due_ms, uint64_t expires_s)
 {
 	struct kith_op op = kith_op(KITH_OP_TODELETE_PUT);
 
@@ -433,7 +441,8 @@ void kith__dirty(struct kith_node *n, struct kith_contact *c, bool ratchet, bool
 	c->dirty_tags |= tags;
 	if (c->in_dirty_list)
 		return;
-	KITH_ASSERT(kith_alloc_grow(n->alloc, &list, &n->dirty_cap, n->dirties + 1, KITH_CONTACTS_MAX, sizeof(*n->dirty)) == KITH_OK);
+	KITH_ASSERT(kith_alloc_grow(n->alloc, &list, &n->dirty_cap, n->dirties + 1,
+				    KITH_CONTACTS_MAX, sizeof(*n->dirty)) == KITH_OK);
 	n->dirty = list;
 	n->dirty[n->dirties++] = c;
 	c->in_dirty_list = true;

@@ -7,7 +7,7 @@
 
 #include "node/internal.h"
 
-#define SEED_BYTES 56u /* key 32, address 19, classes 2, zero 3 (dht.md 10) */
+#define SEED_BYTES       56u /* key 32, address 19, classes 2, zero 3 (dht.md 10) */
 #define JOIN_PATIENCE_US (20u * (kith_time)KITH_US_PER_S)
 
 static unsigned answering(const struct kith_node *n, bool *pinned)
@@ -23,21 +23,26 @@ static unsigned answering(const struct kith_node *n, bool *pinned)
 	return count;
 }
 
-static enum kith_node_phase phase(const struct kith_node *n, const struct kith_node_status *s, const struct kith_dht_status *d)
+static enum kith_node_phase phase(const struct kith_node *n, const struct kith_node_status *s,
+				  const struct kith_dht_status *d)
 {
-	if (kith_store_state(n->account) == KITH_STORE_NOSPACE || (n->mailbox != NULL && kith_store_state(n->mailbox) == KITH_STORE_NOSPACE))
+	if (kith_store_state(n->account) == KITH_STORE_NOSPACE ||
+	    (n->mailbox != NULL && kith_store_state(n->mailbox) == KITH_STORE_NOSPACE))
 		return KITH_PHASE_DISK;
 	if (d->offline && d->peers > 0)
 		return KITH_PHASE_OFFLINE;
-	if (d->peers == 0 && n->cfg.role == KITH_ROLE_ALWAYS_ON && n->now - n->started > JOIN_PATIENCE_US)
+	if (d->peers == 0 && n->cfg.role == KITH_ROLE_ALWAYS_ON &&
+	    n->now - n->started > JOIN_PATIENCE_US)
 		return KITH_PHASE_ALONE;
 	if (d->peers == 0)
-		return n->now - n->started > JOIN_PATIENCE_US || !n->has_start ? KITH_PHASE_ALONE : KITH_PHASE_JOINING;
+		return n->now - n->started > JOIN_PATIENCE_US || !n->has_start ? KITH_PHASE_ALONE
+									       : KITH_PHASE_JOINING;
 	if (!d->ready)
 		return KITH_PHASE_JOINING;
 	if (n->clock_off_s > 300 || n->clock_off_s < -300)
 		return KITH_PHASE_CLOCK;
-	if (s->mailboxes > 0 && s->mailboxes_answering == 0 && n->now - n->started > JOIN_PATIENCE_US)
+	if (s->mailboxes > 0 && s->mailboxes_answering == 0 &&
+	    n->now - n->started > JOIN_PATIENCE_US)
 		return KITH_PHASE_FEW_MAILBOXES;
 	return KITH_PHASE_ONLINE;
 }
@@ -59,7 +64,8 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 
 		out->contacts_online += n->contact[i]->session != 0 ? 1 : 0;
 		for (k = 0; k < n->contact[i]->outs; k++)
-			if (n->contact[i]->out[k]->message != last && n->contact[i]->out[k]->message != 0) {
+			if (n->contact[i]->out[k]->message != last &&
+			    n->contact[i]->out[k]->message != 0) {
 				last = n->contact[i]->out[k]->message;
 				out->waiting++;
 			}
@@ -85,7 +91,8 @@ uint64_t kith_node_wall_ms(const struct kith_node *n)
 	return kith__wall_ms(n);
 }
 
-void kith_node_counters(const struct kith_node *n, void (*put)(void *ctx, const char *name, uint64_t value), void *ctx)
+void kith_node_counters(const struct kith_node *n,
+			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx)
 {
 	const struct kith_net_counters *net = kith_net_counters(n->net);
 	const struct kith_dht_counters *dht = kith_dht_counters(n->dht);

@@ -9,9 +9,9 @@
 #include "base/alloc.h"
 #include "sim/sim.h"
 
-#define FILES_MAX 32u
+#define FILES_MAX      32u
 #define NAME_MAX_BYTES 128u
-#define SECTOR 512u
+#define SECTOR         512u
 
 struct undo {
 	struct undo *older;
@@ -236,8 +236,9 @@ static bool disk_exists(void *ctx, const char *name)
 struct kith_disk sim_disk_table(struct sim_disk *d)
 {
 	struct kith_disk table = {
-		disk_open, disk_close, disk_read, disk_write, disk_truncate,
-		disk_sync, disk_size, disk_remove, disk_rename, disk_exists, d,
+		disk_open,     disk_close,  disk_read, disk_write,
+		disk_truncate, disk_sync,   disk_size, disk_remove,
+		disk_rename,   disk_exists, d,
 	};
 
 	return table;
@@ -264,12 +265,18 @@ void sim_disk_cut(struct sim_disk *d, const struct sim_draw *draw, uint32_t node
 
 		while (f->undo != NULL) {
 			struct undo *u = f->undo;
-			uint32_t fate = sim_draw_below(draw, SIM_DRAW_DISK, node, (uint32_t)i, k++, 8);
+			uint32_t fate =
+				sim_draw_below(draw, SIM_DRAW_DISK, node, (uint32_t)i, k++, 8);
 
 			if (fate < 4)
 				take_back(f, u, 0);
 			else if (fate == 4 && u->len > SECTOR) /* torn: some first sectors stand */
-				take_back(f, u, SECTOR * (1u + sim_draw_below(draw, SIM_DRAW_DISK, node, 99, k, (uint32_t)(u->len / SECTOR))) % u->len);
+				take_back(f, u,
+					  SECTOR *
+						  (1u +
+						   sim_draw_below(draw, SIM_DRAW_DISK, node, 99, k,
+								  (uint32_t)(u->len / SECTOR))) %
+						  u->len);
 			f->undo = u->older;
 			kith_alloc_free(NULL, u);
 		}

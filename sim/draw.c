@@ -29,12 +29,14 @@ uint64_t sim_draw(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint
 	return kith_siphash(d->key, in, sizeof(in));
 }
 
-uint32_t sim_draw_below(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n, uint32_t bound)
+uint32_t sim_draw_below(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b,
+			uint64_t n, uint32_t bound)
 {
 	return bound == 0 ? 0 : (uint32_t)(sim_draw(d, p, a, b, n) % bound);
 }
 
-bool sim_draw_ppm(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n, uint32_t ppm)
+bool sim_draw_ppm(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n,
+		  uint32_t ppm)
 {
 	return ppm != 0 && sim_draw(d, p, a, b, n) % 1000000u < ppm;
 }

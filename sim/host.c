@@ -9,7 +9,8 @@
 #include "base/map.h"
 #include "sim/sim.h"
 
-static void trace(struct sim_world *w, struct sim_host *h, enum sim_kind kind, uint32_t peer, size_t len)
+static void trace(struct sim_world *w, struct sim_host *h, enum sim_kind kind, uint32_t peer,
+		  size_t len)
 {
 	static const uint8_t key[16] = "kith-sim trace";
 	uint8_t in[32];
@@ -123,7 +124,7 @@ void sim_host_kill(struct sim_world *w, struct sim_host *h, bool power)
 	h->up = false;
 	h->generation++;
 	for (lane = 0; lane < KITH_LANE_COUNT; lane++)
-		h->job[lane] = NULL; /* what a worker was doing ends with the process */
+		h->job[lane] = NULL;    /* what a worker was doing ends with the process */
 	sim_disk_detach(h->disk, true); /* what closing would write no longer reaches the disk */
 	kith_node_free(h->node);
 	kith_store_close(h->account);
@@ -139,7 +140,8 @@ void sim_host_kill(struct sim_world *w, struct sim_host *h, bool power)
 	trace(w, h, SIM_ACTION, h->index, 0);
 }
 
-static void push(struct sim_world *w, struct sim_host *h, enum sim_kind kind, kith_time at, uint32_t generation, uint32_t what)
+static void push(struct sim_world *w, struct sim_host *h, enum sim_kind kind, kith_time at,
+		 uint32_t generation, uint32_t what)
 {
 	struct sim_event e;
 
@@ -190,14 +192,9 @@ static void feed(struct sim_world *w, struct sim_host *h, const struct sim_event
 		h->rx_datagrams++;
 		(void)h->engine.input(h->engine.self, &in, w->now);
 		break;
-	case SIM_DISK:
-		finish_job(w, h, (enum kith_lane)e->what);
-		break;
-	case SIM_TIMER:
-		h->timer_at = KITH_NEVER;
-		break;
-	case SIM_ACTION:
-		break;
+	case SIM_DISK: finish_job(w, h, (enum kith_lane)e->what); break;
+	case SIM_TIMER: h->timer_at = KITH_NEVER; break;
+	case SIM_ACTION: break;
 	}
 }
 
@@ -209,6 +206,9 @@ void sim_host_turn(struct sim_world *w, struct sim_host *h, const struct sim_eve
 	if (e != NULL) {
 		if (!h->up || (e->kind != SIM_PACKET && e->generation != h->generation))
 			return;
+		if (e->kind == SIM_TIMER && e->at != h->timer_at)
+			return; /* a nearer one was set after it */
+		w->kinds[e->kind]++;
 		trace(w, h, e->kind, e->src, e->len);
 		feed(w, h, e);
 	}

@@ -51,9 +51,11 @@ static bool parse(int argc, char **argv, struct options *o, struct sim_plan *pla
 		else if (strcmp(argv[i], "--verbose") == 0)
 			o->verbose = true;
 		else if (strcmp(argv[i], "--seed") == 0)
-			ok = number_option(plan, "run.seed", argv[++i < argc ? i : i - 1]) && value != NULL;
+			ok = number_option(plan, "run.seed", argv[++i < argc ? i : i - 1]) &&
+			     value != NULL;
 		else if (strcmp(argv[i], "--nodes") == 0)
-			ok = number_option(plan, "nodes.count", argv[++i < argc ? i : i - 1]) && value != NULL;
+			ok = number_option(plan, "nodes.count", argv[++i < argc ? i : i - 1]) &&
+			     value != NULL;
 		else if (strcmp(argv[i], "--set") == 0 && value != NULL)
 			ok = sim_scenario_set(plan, argv[++i]);
 		else
@@ -66,7 +68,7 @@ static bool parse(int argc, char **argv, struct options *o, struct sim_plan *pla
 
 int main(int argc, char **argv)
 {
-	struct options o = { NULL, NULL, false, false };
+	struct options o = {NULL, NULL, false, false};
 	struct sim_plan plan;
 	struct sim_world w;
 	const char *wrong;
@@ -98,7 +100,9 @@ int main(int argc, char **argv)
 	sim_world_run(&w);
 	good = sim_work_report(&w, o.json);
 	if (!good)
-		fprintf(stderr, "kith-sim: an expectation failed; repeat with: kith-sim run %s --seed %llu\n", o.file, (unsigned long long)plan.seed);
+		fprintf(stderr,
+			"kith-sim: an expectation failed; repeat with: kith-sim run %s --seed %llu\n",
+			o.file, (unsigned long long)plan.seed);
 	sim_world_free(&w);
 	return good ? 0 : 1;
 }

@@ -23,7 +23,8 @@ void sim_queue_push(struct sim_queue *q, const struct sim_event *e)
 	void *heap = q->heap;
 	size_t i = q->count;
 
-	KITH_ASSERT(kith_alloc_grow(NULL, &heap, &q->cap, q->count + 1, SIZE_MAX / sizeof(*e), sizeof(*e)) == KITH_OK);
+	KITH_ASSERT(kith_alloc_grow(NULL, &heap, &q->cap, q->count + 1, SIZE_MAX / sizeof(*e),
+				    sizeof(*e)) == KITH_OK);
 	q->heap = heap;
 	q->count++;
 	while (i > 0 && before(e, &q->heap[(i - 1) / 2])) {

@@ -20,7 +20,10 @@ static const struct {
 	uint64_t min, max;
 } keys[] = {
 #define KEY(section, key, unit, field, min, max) \
-	{ section, key, unit, offsetof(struct sim_plan, field), sizeof(((struct sim_plan *)0)->field), min, max }
+	{ \
+		section, key, unit, offsetof(struct sim_plan, field), \
+			sizeof(((struct sim_plan *)0)->field), min, max \
+	}
 	KEY("run", "name", TEXT, name, 0, 0),
 	KEY("run", "seed", COUNT, seed, 0, UINT64_MAX),
 	KEY("run", "duration", TIME, duration, 1, 366ull * 86400u * 1000000u),
@@ -74,9 +77,14 @@ static void defaults(struct sim_plan *p)
 
 static bool parse_scaled(const char *text, enum unit unit, uint64_t *out)
 {
-	static const struct { const char *name; enum unit unit; uint64_t scale; } scales[] = {
-		{ "us", TIME, 1 }, { "ms", TIME, 1000 }, { "s", TIME, 1000000 }, { "min", TIME, 60000000 },
-		{ "h", TIME, 3600000000u }, { "d", TIME, 86400000000u }, { "%", SHARE, 10000 }, { "", COUNT, 1 },
+	static const struct {
+		const char *name;
+		enum unit unit;
+		uint64_t scale;
+	} scales[] = {
+		{"us", TIME, 1},         {"ms", TIME, 1000},       {"s", TIME, 1000000},
+		{"min", TIME, 60000000}, {"h", TIME, 3600000000u}, {"d", TIME, 86400000000u},
+		{"%", SHARE, 10000},     {"", COUNT, 1},
 	};
 	unsigned long long whole;
 	unsigned long long part = 0;
@@ -102,7 +110,8 @@ static bool parse_scaled(const char *text, enum unit unit, uint64_t *out)
 	return false;
 }
 
-static const char *assign(struct sim_plan *p, const char *section, const char *key, const char *value)
+static const char *assign(struct sim_plan *p, const char *section, const char *key,
+			  const char *value)
 {
 	uint64_t v = 0;
 	uint8_t *at;
@@ -127,7 +136,9 @@ static const char *assign(struct sim_plan *p, const char *section, const char *k
 		return NULL;
 	}
 	if (!parse_scaled(value, keys[i].unit, &v))
-		return keys[i].unit == TIME ? "a time with its unit is wanted (us ms s min h d)" : keys[i].unit == SHARE ? "a share in % is wanted" : "a whole number is wanted";
+		return keys[i].unit == TIME    ? "a time with its unit is wanted (us ms s min h d)"
+		       : keys[i].unit == SHARE ? "a share in % is wanted"
+					       : "a whole number is wanted";
 	if (v < keys[i].min || v > keys[i].max)
 		return "out of range";
 	if (at == (uint8_t *)&p->ack_delay_s)
@@ -212,7 +223,9 @@ bool sim_scenario_read(struct sim_plan *p, const char *path)
 		const char *wrong;
 
 		number++;
-		wrong = strlen(line) > LINE_MAX_BYTES ? "line too long" : read_line(p, section, sizeof(section), line);
+		wrong = strlen(line) > LINE_MAX_BYTES
+				? "line too long"
+				: read_line(p, section, sizeof(section), line);
 		if (wrong != NULL) {
 			fprintf(stderr, "%s:%u: %s\n", path, number, wrong);
 			errors++;

@@ -4,8 +4,8 @@
  * drawn from one seed. Inside sim/ only. simulation.md 2-4.
  *
  * Time is u64 microseconds since the start of the run, which is also the engines' monotonic clock.
- * Events are handled in the total order (time, dst, src, seq); draws of the world are counter-based,
- * so their order cannot matter.
+ * Events are handled in the total order (time, dst, src, seq); draws of the world are
+ * counter-based, so their order cannot matter.
  */
 #ifndef KITH_SIM_SIM_H
 #define KITH_SIM_SIM_H
@@ -18,7 +18,7 @@
 #include "store/store.h"
 
 #define SIM_NODES_MAX 1000u
-#define SIM_WORLD UINT32_MAX /* dst of events that are not for a node */
+#define SIM_WORLD     UINT32_MAX /* dst of events that are not for a node */
 
 /* ---- queue.c ---- */
 enum sim_kind { SIM_PACKET, SIM_TIMER, SIM_DISK, SIM_ACTION };
@@ -26,32 +26,48 @@ struct sim_event {
 	kith_time at;
 	uint32_t dst, src, seq; /* seq counts the events made by src */
 	enum sim_kind kind;
-	uint32_t generation;    /* TIMER, DISK: stale ones are dropped */
-	uint32_t what;          /* ACTION */
+	uint32_t generation; /* TIMER, DISK: stale ones are dropped */
+	uint32_t what;       /* ACTION */
 	size_t len;
-	uint8_t *data;          /* PACKET: owned */
+	uint8_t *data; /* PACKET: owned */
 	struct kith_addr from, to;
 };
-struct sim_queue { struct sim_event *heap; size_t count, cap; };
+struct sim_queue {
+	struct sim_event *heap;
+	size_t count, cap;
+};
 void sim_queue_push(struct sim_queue *q, const struct sim_event *e);
 bool sim_queue_pop(struct sim_queue *q, struct sim_event *e);
 void sim_queue_free(struct sim_queue *q);
 
 /* ---- draw.c: keyed draws, the same whatever the order of asking ---- */
-struct sim_draw { uint8_t key[16]; };
-enum sim_purpose { SIM_DRAW_PLACE = 1, SIM_DRAW_JITTER, SIM_DRAW_LOSS, SIM_DRAW_DUP, SIM_DRAW_REORDER, SIM_DRAW_FAULT, SIM_DRAW_WORK, SIM_DRAW_DISK };
+struct sim_draw {
+	uint8_t key[16];
+};
+enum sim_purpose {
+	SIM_DRAW_PLACE = 1,
+	SIM_DRAW_JITTER,
+	SIM_DRAW_LOSS,
+	SIM_DRAW_DUP,
+	SIM_DRAW_REORDER,
+	SIM_DRAW_FAULT,
+	SIM_DRAW_WORK,
+	SIM_DRAW_DISK
+};
 void sim_draw_init(struct sim_draw *d, uint64_t seed);
 uint64_t sim_draw(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n);
-uint32_t sim_draw_below(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n, uint32_t bound);
-bool sim_draw_ppm(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n, uint32_t ppm);
+uint32_t sim_draw_below(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b,
+			uint64_t n, uint32_t bound);
+bool sim_draw_ppm(const struct sim_draw *d, enum sim_purpose p, uint32_t a, uint32_t b, uint64_t n,
+		  uint32_t ppm);
 
 /* ---- disk.c: one disk per node, with an undo log since the last sync of each file ---- */
 struct sim_disk;
 struct sim_disk *sim_disk_new(void);
 void sim_disk_free(struct sim_disk *d);
 struct kith_disk sim_disk_table(struct sim_disk *d);
-/* The power fails: of the unsynced writes a subset drawn from `draw` is lost, a last one may be torn
- * at 512 B. Open handles are gone. */
+/* The power fails: of the unsynced writes a subset drawn from `draw` is lost, a last one may be
+ * torn at 512 B. Open handles are gone. */
 void sim_disk_cut(struct sim_disk *d, const struct sim_draw *draw, uint32_t node, uint64_t n);
 /* While detached, writes are swallowed: the process that makes them is dead. */
 void sim_disk_detach(struct sim_disk *d, bool on);
@@ -61,19 +77,19 @@ size_t sim_disk_bytes(const struct sim_disk *d);
 struct sim_plan {
 	char name[64];
 	uint64_t seed;
-	uint32_t nodes, always_on;          /* users = nodes - always_on */
-	kith_time duration, heal;           /* heal: faults end this long before the end */
+	uint32_t nodes, always_on;               /* users = nodes - always_on */
+	kith_time duration, heal;                /* heal: faults end this long before the end */
 	uint32_t latency_min_us, latency_max_us; /* one way, drawn per pair */
 	uint32_t jitter_us;
 	uint32_t loss_ppm, dup_ppm, reorder_ppm, reorder_us;
-	uint32_t disk_us;                   /* one commit */
-	uint32_t messages;                  /* in all, spread over `message_span` */
+	uint32_t disk_us;  /* one commit */
+	uint32_t messages; /* in all, spread over `message_span` */
 	kith_time message_start, message_span;
-	uint32_t degree;                    /* contacts that each user invites */
-	uint32_t crashes;                   /* kill and restart of random nodes while messages run */
+	uint32_t degree;  /* contacts that each user invites */
+	uint32_t crashes; /* kill and restart of random nodes while messages run */
 	kith_time down_min, down_max;
 	uint32_t ack_delay_s;
-	bool direct;                        /* users accept datagrams from nodes they have not written to */
+	bool direct; /* users accept datagrams from nodes they have not written to */
 	uint32_t expect_lost, expect_doubled, expect_false; /* upper limits; all 0 */
 };
 /* Reads `path`; on error prints "file:line: message" lines to stderr and returns false. */
@@ -99,11 +115,11 @@ struct sim_host {
 	struct kith_job *job[KITH_LANE_COUNT];
 	struct kith_addr addr;
 	kith_time timer_at;
-	uint64_t trace;                  /* chain over (time, kind, peer, length) */
+	uint64_t trace; /* chain over (time, kind, peer, length) */
 	uint64_t tx_datagrams, tx_bytes, rx_datagrams, boots;
 	uint32_t next_call;
-	char link[512];                  /* invitation text, users only */
-	kith_time *opened;               /* behind a NAT: when each peer was last written to; index + 1 */
+	char link[512];    /* invitation text, users only */
+	kith_time *opened; /* behind a NAT: when each peer was last written to; index + 1 */
 };
 int sim_host_boot(struct sim_world *w, struct sim_host *h) KITH_MUST_USE;
 /* kill -9, with or without a power cut; the disk stays. */
@@ -121,7 +137,7 @@ struct sim_world {
 	struct sim_host *host;
 	struct sim_work *work;
 	uint32_t made;
-	uint64_t events;
+	uint64_t events, kinds[4];
 	bool verbose;
 };
 bool sim_world_init(struct sim_world *w, const struct sim_plan *plan);
@@ -138,7 +154,8 @@ uint64_t sim_world_wall_ms(const struct sim_world *w);
 /* ---- work.c: people, and what must hold ---- */
 bool sim_work_init(struct sim_world *w);
 void sim_work_action(struct sim_world *w, uint32_t what);
-void sim_work_drain(struct sim_world *w, struct sim_host *h); /* replies and news of a node, each turn */
+void sim_work_drain(struct sim_world *w,
+		    struct sim_host *h); /* replies and news of a node, each turn */
 void sim_work_booted(struct sim_world *w, struct sim_host *h);
 void sim_work_finish(struct sim_world *w);
 /* Prints the results; true when every expectation holds. */

@@ -18,12 +18,20 @@
 #include "sim/sim.h"
 
 enum action { BOOT = 1, INVITE, SAY, CRASH, COLLECT };
-enum call { CALL_IDENTITY = 1, CALL_INVITE, CALL_ADD, CALL_ACCEPT, CALL_SAY, CALL_READ, CALL_HISTORY };
+enum call {
+	CALL_IDENTITY = 1,
+	CALL_INVITE,
+	CALL_ADD,
+	CALL_ACCEPT,
+	CALL_SAY,
+	CALL_READ,
+	CALL_HISTORY
+};
 
 struct letter {
 	uint32_t from, to;
-	bool accepted;      /* the sender's node answered: durable there */
-	uint32_t shown;     /* times it stands in the recipient's history */
+	bool accepted;       /* the sender's node answered: durable there */
+	uint32_t shown;      /* times it stands in the recipient's history */
 	enum kith_step step; /* as the sender's history shows it at the end */
 	kith_time said, delivered;
 };
@@ -32,7 +40,7 @@ struct sim_work {
 	char hint[96];
 	struct letter *letter;
 	uint32_t adds, accepts, refused_calls, boots, crashes, bad_boots;
-	uint32_t pages;     /* history pages outstanding */
+	uint32_t pages; /* history pages outstanding */
 };
 
 static uint32_t action(enum action a, uint32_t arg)
@@ -68,10 +76,13 @@ bool sim_work_init(struct sim_world *w)
 	if (w->work->letter == NULL)
 		return false;
 	for (i = 0; i < p->nodes; i++)
-		sim_world_at(w, i < p->always_on ? i * 10000u : KITH_US_PER_S + i * 20000u, action(BOOT, i));
+		sim_world_at(w, i < p->always_on ? i * 10000u : KITH_US_PER_S + i * 20000u,
+			     action(BOOT, i));
 	for (i = 0; i < users(w); i++)
 		for (k = 1; k <= p->degree && k < users(w); k++)
-			sim_world_at(w, 10u * (kith_time)KITH_US_PER_S + (i * p->degree + k) * 50000u, action(INVITE, i << 8 | k));
+			sim_world_at(w,
+				     10u * (kith_time)KITH_US_PER_S + (i * p->degree + k) * 50000u,
+				     action(INVITE, i << 8 | k));
 	for (i = 0; i < p->messages; i++) {
 		struct letter *l = &w->work->letter[i];
 		uint32_t u = sim_draw_below(&w->draw, SIM_DRAW_WORK, i, 0, 0, users(w));
@@ -80,10 +91,12 @@ bool sim_work_init(struct sim_world *w)
 
 		l->from = user(w, back ? v : u)->index;
 		l->to = user(w, back ? u : v)->index;
-		sim_world_at(w, p->message_start + p->message_span / (p->messages + 1u) * (i + 1u), action(SAY, i));
+		sim_world_at(w, p->message_start + p->message_span / (p->messages + 1u) * (i + 1u),
+			     action(SAY, i));
 	}
 	for (i = 0; i < p->crashes; i++)
-		sim_world_at(w, p->message_start + p->message_span / (p->crashes + 1u) * (i + 1u), action(CRASH, i));
+		sim_world_at(w, p->message_start + p->message_span / (p->crashes + 1u) * (i + 1u),
+			     action(CRASH, i));
 	sim_world_at(w, p->duration - 20u * (kith_time)KITH_US_PER_S, action(COLLECT, 0));
 	return true;
 }
@@ -105,7 +118,9 @@ void sim_work_booted(struct sim_world *w, struct sim_host *h)
 	w->work->boots++;
 	if (h->index == 0 && w->work->hint[0] == '\0')
 		(void)!kith_node_own_hint(h->node, w->work->hint, sizeof(w->work->hint));
-	else if (w->work->hint[0] != '\0' && kith_node_bootstrap(h->node, w->work->hint, strlen(w->work->hint), w->now) != KITH_OK)
+	else if (w->work->hint[0] != '\0' &&
+		 kith_node_bootstrap(h->node, w->work->hint, strlen(w->work->hint), w->now) !=
+			 KITH_OK)
 		w->work->refused_calls++;
 	if (h->always_on || kith_node_identity(h->node, &id) == KITH_OK)
 		return;
@@ -136,7 +151,8 @@ static void boot(struct sim_world *w, uint32_t i)
 		return;
 	if (sim_host_boot(w, &w->host[i]) != KITH_OK) {
 		w->work->bad_boots++;
-		fprintf(stderr, "node %u does not start again at %" PRIu64 " us\n", (unsigned)i, w->now);
+		fprintf(stderr, "node %u does not start again at %" PRIu64 " us\n", (unsigned)i,
+			w->now);
 	}
 }
 
@@ -151,7 +167,9 @@ static void invite(struct sim_world *w, uint32_t what)
 	struct sim_host *u = user(w, arg >> 8);
 	struct sim_host *v = user(w, (arg >> 8) + (arg & 255));
 
-	if (!u->up || !v->up || kith_node_invite(u->node, "sim", 0, false, call(CALL_INVITE, v->index), w->now) != KITH_OK) {
+	if (!u->up || !v->up ||
+	    kith_node_invite(u->node, "sim", 0, false, call(CALL_INVITE, v->index), w->now) !=
+		    KITH_OK) {
 		again(w, what);
 		return;
 	}
@@ -182,7 +200,8 @@ static void say(struct sim_world *w, uint32_t what)
 	snprintf(text, sizeof(text), "letter %u", (unsigned)i);
 	if (l->said == 0)
 		l->said = w->now;
-	if (kith_node_say(h->node, conv, &id, text, strlen(text), NULL, call(CALL_SAY, i), w->now) != KITH_OK)
+	if (kith_node_say(h->node, conv, &id, text, strlen(text), NULL, call(CALL_SAY, i),
+			  w->now) != KITH_OK)
 		w->work->refused_calls++;
 	sim_host_turn(w, h, NULL);
 }
@@ -192,7 +211,8 @@ static void crash(struct sim_world *w, uint32_t k)
 	const struct sim_plan *p = &w->plan;
 	uint32_t i = sim_draw_below(&w->draw, SIM_DRAW_FAULT, k, 0, 0, p->nodes);
 	struct sim_host *h = &w->host[i];
-	kith_time down = p->down_min + sim_draw(&w->draw, SIM_DRAW_FAULT, k, 1, 0) % (p->down_max - p->down_min + 1u);
+	kith_time down = p->down_min + sim_draw(&w->draw, SIM_DRAW_FAULT, k, 1, 0) %
+					       (p->down_max - p->down_min + 1u);
 
 	if (!h->up)
 		return;
@@ -203,7 +223,8 @@ static void crash(struct sim_world *w, uint32_t k)
 
 static void page(struct sim_world *w, struct sim_host *h, uint64_t conv, uint64_t before)
 {
-	if (kith_node_history(h->node, conv, before, 0, 200, call(CALL_HISTORY, (uint32_t)conv), w->now) == KITH_OK)
+	if (kith_node_history(h->node, conv, before, 0, 200, call(CALL_HISTORY, (uint32_t)conv),
+			      w->now) == KITH_OK)
 		w->work->pages++;
 	else
 		w->work->refused_calls++;
@@ -230,21 +251,11 @@ void sim_work_action(struct sim_world *w, uint32_t what)
 	uint32_t arg = what & 0xfffffffu;
 
 	switch ((enum action)(what >> 28)) {
-	case BOOT:
-		boot(w, arg);
-		break;
-	case INVITE:
-		invite(w, what);
-		break;
-	case SAY:
-		say(w, what);
-		break;
-	case CRASH:
-		crash(w, arg);
-		break;
-	case COLLECT:
-		collect(w);
-		break;
+	case BOOT: boot(w, arg); break;
+	case INVITE: invite(w, what); break;
+	case SAY: say(w, what); break;
+	case CRASH: crash(w, arg); break;
+	case COLLECT: collect(w); break;
 	}
 }
 
@@ -254,7 +265,8 @@ static void add_link(struct sim_world *w, struct sim_host *from, uint32_t to, co
 	char name[32];
 
 	snprintf(name, sizeof(name), "user %u", (unsigned)from->index);
-	if (!v->up || kith_node_contact_add(v->node, link, strlen(link), name, "", call(CALL_ADD, from->index), w->now) != KITH_OK) {
+	if (!v->up || kith_node_contact_add(v->node, link, strlen(link), name, "",
+					    call(CALL_ADD, from->index), w->now) != KITH_OK) {
 		w->work->refused_calls++;
 		return;
 	}
@@ -273,7 +285,8 @@ static void history_row(struct sim_world *w, struct sim_host *h, const struct ki
 		w->work->letter[i].shown++;
 }
 
-static void history_page(struct sim_world *w, struct sim_host *h, const struct kith_node_reply *r, uint64_t conv)
+static void history_page(struct sim_world *w, struct sim_host *h, const struct kith_node_reply *r,
+			 uint64_t conv)
 {
 	struct kith_node_message m;
 	uint64_t first = 0;
@@ -294,8 +307,9 @@ static void states_read(struct sim_world *w, struct sim_host *h)
 	unsigned i;
 
 	while (kith_node_reply_message(h->node, &m))
-		if (m.author == 0 && m.state.step >= KITH_STEP_DELIVERED && sscanf(m.text, "letter %u", &i) == 1 &&
-		    i < w->plan.messages && w->work->letter[i].delivered == 0)
+		if (m.author == 0 && m.state.step >= KITH_STEP_DELIVERED &&
+		    sscanf(m.text, "letter %u", &i) == 1 && i < w->plan.messages &&
+		    w->work->letter[i].delivered == 0)
 			w->work->letter[i].delivered = w->now;
 }
 
@@ -308,24 +322,15 @@ static void reply(struct sim_world *w, struct sim_host *h, const struct kith_nod
 		if (r->status == KITH_OK)
 			add_link(w, h, arg, r->text);
 		break;
-	case CALL_ADD:
-		w->work->adds++;
-		break;
-	case CALL_ACCEPT:
-		w->work->accepts++;
-		break;
+	case CALL_ADD: w->work->adds++; break;
+	case CALL_ACCEPT: w->work->accepts++; break;
 	case CALL_SAY:
 		if (r->status == KITH_OK)
 			w->work->letter[arg].accepted = true;
 		break;
-	case CALL_HISTORY:
-		history_page(w, h, r, arg);
-		break;
-	case CALL_READ:
-		states_read(w, h);
-		break;
-	case CALL_IDENTITY:
-		break;
+	case CALL_HISTORY: history_page(w, h, r, arg); break;
+	case CALL_READ: states_read(w, h); break;
+	case CALL_IDENTITY: break;
 	}
 }
 
@@ -335,7 +340,8 @@ static void accept_all(struct sim_world *w, struct sim_host *h)
 	struct kith_node_request q;
 
 	while (kith_node_request(h->node, 0, &q))
-		if (kith_node_request_accept(h->node, q.id, NULL, call(CALL_ACCEPT, 0), w->now) != KITH_OK) {
+		if (kith_node_request_accept(h->node, q.id, NULL, call(CALL_ACCEPT, 0), w->now) !=
+		    KITH_OK) {
 			w->work->refused_calls++;
 			return;
 		}
@@ -351,19 +357,42 @@ void sim_work_drain(struct sim_world *w, struct sim_host *h)
 		reply(w, h, &r);
 	while (kith_node_news(h->node, &row))
 		if (row.type == KITH_EVENT_MESSAGE_STATE &&
-		    kith_node_messages(h->node, row.conversation, row.first, row.last, call(CALL_READ, 0), w->now) != KITH_OK)
+		    kith_node_messages(h->node, row.conversation, row.first, row.last,
+				       call(CALL_READ, 0), w->now) != KITH_OK)
 			w->work->refused_calls++;
 	if (!h->always_on)
 		accept_all(w, h);
 	while (kith_log_next(&h->log, &line))
 		if (w->verbose)
-			fprintf(stderr, "%10.3f node %u: %s\n", (double)w->now / 1e6, (unsigned)h->index, line.text);
+			fprintf(stderr, "%10.3f node %u: %s\n", (double)w->now / 1e6,
+				(unsigned)h->index, line.text);
+}
+
+/* What is worth a look, on stderr. */
+static void tell_letters(const struct sim_world *w)
+{
+	static const char *const steps[] = {"queued", "kept", "delivered", "read", "cancelled"};
+	uint32_t i;
+
+	for (i = 0; i < w->plan.messages; i++) {
+		const struct letter *l = &w->work->letter[i];
+
+		if (l->accepted && l->shown == 1 && l->step == KITH_STEP_DELIVERED)
+			continue;
+		fprintf(stderr, "letter %u from node %u to node %u, said at %.3f: %s, shown %u, %s\n",
+			(unsigned)i, (unsigned)l->from, (unsigned)l->to, (double)l->said / 1e6,
+			l->accepted ? "accepted" : "not accepted", (unsigned)l->shown,
+			steps[l->step]);
+	}
 }
 
 void sim_work_finish(struct sim_world *w)
 {
+	if (w->verbose)
+		tell_letters(w);
 	if (w->work->pages != 0)
-		fprintf(stderr, "kith-sim: %u pages of history were not answered\n", (unsigned)w->work->pages);
+		fprintf(stderr, "kith-sim: %u pages of history were not answered\n",
+			(unsigned)w->work->pages);
 }
 
 static int by_time(const void *a, const void *b)
@@ -374,7 +403,10 @@ static int by_time(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-struct result { uint32_t accepted, lost, doubled, false_states, step[5], waited; kith_time p50, p95; };
+struct result {
+	uint32_t accepted, lost, doubled, false_states, step[5], waited;
+	kith_time p50, p95;
+};
 
 static struct result judge(const struct sim_world *w)
 {
@@ -390,8 +422,12 @@ static struct result judge(const struct sim_world *w)
 		r.accepted += l->accepted ? 1 : 0;
 		r.lost += l->accepted && l->shown == 0 ? 1 : 0;
 		r.doubled += l->shown > 1 ? 1 : 0;
-		r.false_states += (l->step >= KITH_STEP_DELIVERED && l->step <= KITH_STEP_READ && l->shown == 0) ||
-				  l->step == KITH_STEP_READ || (l->delivered != 0 && l->shown == 0) ? 1 : 0;
+		r.false_states += (l->step >= KITH_STEP_DELIVERED && l->step <= KITH_STEP_READ &&
+				   l->shown == 0) ||
+						  l->step == KITH_STEP_READ ||
+						  (l->delivered != 0 && l->shown == 0)
+					  ? 1
+					  : 0;
 		r.step[l->step]++;
 		if (l->delivered != 0 && took != NULL)
 			took[n++] = l->delivered - l->said;
@@ -409,7 +445,8 @@ static struct result judge(const struct sim_world *w)
 static void line(bool json, const char *name, double value, const char *unit, uint32_t n)
 {
 	if (json)
-		printf("{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"n\":%u}\n", name, value, unit, (unsigned)n);
+		printf("{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"n\":%u}\n", name, value,
+		       unit, (unsigned)n);
 	else
 		printf("%-26s %.6g %s (n = %u)\n", name, value, unit, (unsigned)n);
 }
@@ -436,15 +473,22 @@ bool sim_work_report(const struct sim_world *w, bool json)
 	line(json, "contacts", w->work->accepts, "count", w->work->adds);
 	line(json, "crashes", w->work->crashes, "count", w->plan.nodes);
 	line(json, "starts.failed", w->work->bad_boots, "count", w->work->boots);
-	line(json, "sent", (double)bytes / (double)w->plan.nodes / ((double)w->plan.duration / 1e6), "B/s", w->plan.nodes);
+	line(json, "sent", (double)bytes / (double)w->plan.nodes / ((double)w->plan.duration / 1e6),
+	     "B/s", w->plan.nodes);
 	line(json, "rss", (double)usage.ru_maxrss, "KiB", w->plan.nodes);
-	line(json, "events", (double)w->events, "count", w->plan.nodes);
+	line(json, "events.packet", (double)w->kinds[SIM_PACKET], "count", w->plan.nodes);
+	line(json, "events.timer", (double)w->kinds[SIM_TIMER], "count", w->plan.nodes);
+	line(json, "events.job", (double)w->kinds[SIM_DISK], "count", w->plan.nodes);
+	line(json, "cpu", (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6, "s",
+	     w->plan.nodes);
 	sim_world_trace_hash(w, hash);
 	kith_hex_encode(hex, hash, 32);
 	if (json)
-		printf("{\"name\":\"trace_hash\",\"value\":\"%s\",\"unit\":\"hex\",\"n\":%u}\n{\"name\":\"crypto_level\",\"value\":\"real\",\"unit\":\"\",\"n\":1}\n", hex, (unsigned)w->plan.nodes);
+		printf("{\"name\":\"trace_hash\",\"value\":\"%s\",\"unit\":\"hex\",\"n\":%u}\n{\"name\":\"crypto_level\",\"value\":\"real\",\"unit\":\"\",\"n\":1}\n",
+		       hex, (unsigned)w->plan.nodes);
 	else
 		printf("%-26s %s\n%-26s real\n", "trace_hash", hex, "crypto_level");
-	return r.lost <= w->plan.expect_lost && r.doubled <= w->plan.expect_doubled && r.false_states <= w->plan.expect_false &&
-	       w->work->bad_boots == 0 && r.accepted == w->plan.messages && w->work->pages == 0;
+	return r.lost <= w->plan.expect_lost && r.doubled <= w->plan.expect_doubled &&
+	       r.false_states <= w->plan.expect_false && w->work->bad_boots == 0 &&
+	       r.accepted == w->plan.messages && w->work->pages == 0;
 }

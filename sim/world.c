@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Clock and wires. A datagram takes the delay of its pair plus jitter; it may be lost, come twice or
- * be held back. Users behind a NAT take datagrams only from addresses they have written to within
- * the last minutes (address- and port-dependent filtering, as most home routers do).
+ * Clock and wires. A datagram takes the delay of its pair plus jitter; it may be lost, come twice
+ * or be held back. Users behind a NAT take datagrams only from addresses they have written to
+ * within the last minutes (address- and port-dependent filtering, as most home routers do).
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "sim/sim.h"
 
 #define WALL_START_MS 1767225600000u /* 2026-01-01T00:00:00Z */
-#define BASE_PORT 20000u
+#define BASE_PORT     20000u
 
 uint64_t sim_world_wall_ms(const struct sim_world *w)
 {
@@ -22,7 +22,8 @@ uint64_t sim_world_wall_ms(const struct sim_world *w)
  * networks. */
 static struct kith_addr address_of(uint32_t i)
 {
-	return kith_addr_v4(198, (uint8_t)(18 + (i >> 8 & 1)), (uint8_t)i, (uint8_t)(1 + (i >> 9)), (uint16_t)(BASE_PORT + i));
+	return kith_addr_v4(198, (uint8_t)(18 + (i >> 8 & 1)), (uint8_t)i, (uint8_t)(1 + (i >> 9)),
+			    (uint16_t)(BASE_PORT + i));
 }
 
 static struct sim_host *host_at(struct sim_world *w, const struct kith_addr *a)
@@ -78,15 +79,18 @@ static kith_time delay(const struct sim_world *w, uint32_t from, uint32_t to, ui
 	uint32_t lo = from < to ? from : to;
 	uint32_t hi = from < to ? to : from;
 	const struct sim_plan *p = &w->plan;
-	kith_time d = p->latency_min_us + sim_draw_below(&w->draw, SIM_DRAW_PLACE, lo, hi, 0, p->latency_max_us - p->latency_min_us + 1);
+	kith_time d = p->latency_min_us + sim_draw_below(&w->draw, SIM_DRAW_PLACE, lo, hi, 0,
+							 p->latency_max_us - p->latency_min_us + 1);
 
 	d += sim_draw_below(&w->draw, SIM_DRAW_JITTER, from, to, n, p->jitter_us + 1);
-	if (w->now + p->heal < p->duration && sim_draw_ppm(&w->draw, SIM_DRAW_REORDER, from, to, n, p->reorder_ppm))
+	if (w->now + p->heal < p->duration &&
+	    sim_draw_ppm(&w->draw, SIM_DRAW_REORDER, from, to, n, p->reorder_ppm))
 		d += sim_draw_below(&w->draw, SIM_DRAW_REORDER, to, from, n, p->reorder_us + 1);
 	return d;
 }
 
-static void deliver(struct sim_world *w, struct sim_host *from, const struct sim_host *to, const struct kith_dgram_out *out, uint64_t n)
+static void deliver(struct sim_world *w, struct sim_host *from, const struct sim_host *to,
+		    const struct kith_dgram_out *out, uint64_t n)
 {
 	struct sim_event e;
 
@@ -117,10 +121,12 @@ void sim_world_send(struct sim_world *w, struct sim_host *from, const struct kit
 		return;
 	if (!sim_nat_pass(w, from, to))
 		return;
-	if (faults && sim_draw_ppm(&w->draw, SIM_DRAW_LOSS, from->index, to->index, n, w->plan.loss_ppm))
+	if (faults &&
+	    sim_draw_ppm(&w->draw, SIM_DRAW_LOSS, from->index, to->index, n, w->plan.loss_ppm))
 		return;
 	deliver(w, from, to, out, n);
-	if (faults && sim_draw_ppm(&w->draw, SIM_DRAW_DUP, from->index, to->index, n, w->plan.dup_ppm))
+	if (faults &&
+	    sim_draw_ppm(&w->draw, SIM_DRAW_DUP, from->index, to->index, n, w->plan.dup_ppm))
 		deliver(w, from, to, out, n + ((uint64_t)1 << 40));
 }
 

@@ -99,7 +99,7 @@ int kith__exec(struct kith_store *s, const char *sql) KITH_MUST_USE;
 int kith__sqlite_status(struct kith_store *s, int rc, const char *what);
 /* Steps a read with `count` packed values and appends its packed rows; nothing on failure. */
 int kith__run_read(struct kith_store *s, enum kith_op_kind kind, struct kith_reader *args,
-	       unsigned int count, struct kith__bytes *out, uint8_t *columns) KITH_MUST_USE;
+		   unsigned int count, struct kith__bytes *out, uint8_t *columns) KITH_MUST_USE;
 void kith__checkpoint(struct kith_store *s, bool empty);
 
 #endif

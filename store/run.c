@@ -169,7 +169,7 @@ static int add_row(sqlite3_stmt *stmt, int columns, struct kith__bytes *out)
 }
 
 int kith__run_read(struct kith_store *s, enum kith_op_kind kind, struct kith_reader *args,
-	       unsigned int count, struct kith__bytes *out, uint8_t *columns)
+		   unsigned int count, struct kith__bytes *out, uint8_t *columns)
 {
 	size_t start = out->len;
 	sqlite3_stmt *stmt = NULL;
@@ -224,7 +224,7 @@ static void answer(struct kith_store *s, struct kith__batch *b)
 			continue;
 		item_args(b, item, &args);
 		a->status = kith__run_read(s, (enum kith_op_kind)item->kind, &args, item->count,
-				       &b->rows, &a->columns);
+					   &b->rows, &a->columns);
 		a->len = b->rows.len - a->start;
 	}
 }

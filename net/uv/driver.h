@@ -14,7 +14,7 @@ struct uv_loop_s;
 struct kith_driver_config {
 	struct uv_loop_s *loop;
 	struct kith_engine engine;
-	struct kith_addr bind4, bind6; /* none = do not open that family; port 0 = any */
+	struct kith_addr bind4, bind6;          /* none = do not open that family; port 0 = any */
 	void (*wake)(void *ctx, kith_time now); /* end of each turn: owner drains replies */
 	void *ctx;
 };

@@ -51,8 +51,7 @@ static void drain(struct fuzz *f, size_t request, bool cookie)
 			KITH_ASSERT(kith__rpc_open(body, k, out.data, out.len) == KITH_OK);
 			KITH_ASSERT(kith__wire_decode(&m, body, out.len - KITH__RPC_OVERHEAD) ==
 				    KITH__PARSE_OK);
-			KITH_ASSERT(!kith__wire_is_reply(m.method) || cookie ||
-				    out.len <= request);
+			KITH_ASSERT(!kith__wire_is_reply(m.method) || cookie || out.len <= request);
 			if (!kith__wire_is_reply(m.method)) {
 				f->asked_peer = i;
 				f->tx = m.tx;

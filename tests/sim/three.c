@@ -150,8 +150,8 @@ static void become_contacts(struct town *t)
 		CHECK(kith_node_request(t->n[ALICE].node, 0, &r));
 		CHECK_STR(r.name, "Bob");
 		CHECK_STR(r.greeting, "hello");
-		CHECK_OK(kith_node_request_accept(t->n[ALICE].node, r.id, NULL,
-						  town_call(t, ALICE), t->now));
+		CHECK_OK(kith_node_request_accept(t->n[ALICE].node, r.id, NULL, town_call(t, ALICE),
+						  t->now));
 		town_reply(t, ALICE);
 	}
 	town_run(t, 30 * SEC);

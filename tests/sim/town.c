@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DELAY	(20u * KITH_US_PER_MS)
+#define DELAY   (20u * KITH_US_PER_MS)
 #define WALL_MS (UINT64_C(20775) * 86400000u + 43200000u)
-#define STUCK	200000u /* turns of one node at one instant */
+#define STUCK   200000u /* turns of one node at one instant */
 
 struct town_dgram {
 	struct town_dgram *next;
@@ -42,8 +42,10 @@ void town_init(struct town *t, unsigned boxes, unsigned nodes)
 
 static void open_stores(struct town_node *p)
 {
-	struct kith_profile_config cfg = {
-		.dir = "p", .disk = &p->disk.table, .rng = &p->disk_rng, .argon_passes = 1};
+	struct kith_profile_config cfg = {.dir = "p",
+					  .disk = &p->disk.table,
+					  .rng = &p->disk_rng,
+					  .argon_passes = 1};
 	int status;
 
 	cfg.argon_kib = 64;
@@ -230,8 +232,8 @@ static bool told(struct town *t, struct town_node *p)
 	}
 	while (kith_log_next(&p->log, &line))
 		if (t->loud)
-			printf("# %u %.3f %s\n", (unsigned)(p - t->n),
-			       (double)line.at / 1e6, line.text);
+			printf("# %u %.3f %s\n", (unsigned)(p - t->n), (double)line.at / 1e6,
+			       line.text);
 	return any;
 }
 

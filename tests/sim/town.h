@@ -13,7 +13,7 @@
 
 #define TOWN_NODES 8u
 #define TOWN_TEXTS 512u
-#define SEC	   ((kith_time)KITH_US_PER_S)
+#define SEC        ((kith_time)KITH_US_PER_S)
 
 struct town_text {
 	char text[48];

@@ -180,8 +180,8 @@ static void count_service(struct world *w, uint32_t node, const struct kith_dht_
 	if (e->kind != KITH_DHT_PEER || kith_addr_is_none(&e->addr))
 		return;
 	services_found++;
-	services_right = services_right && i % 15 == 0 &&
-			 kith_addr_equal(&w->node[i].addr, &e->addr);
+	services_right =
+		services_right && i % 15 == 0 && kith_addr_equal(&w->node[i].addr, &e->addr);
 }
 
 TEST(services_are_found_by_walking)

@@ -275,8 +275,7 @@ TEST(garbage_gets_nothing)
 	open_scene(&c, 1);
 	in.remote = c.s.addr;
 	for (i = 0; i < 20000; i++) {
-		in.len = i % 4 == 0 ? 144 : i % 4 == 1 ? 512 : i % 4 == 2 ? 1232
-									   : i % sizeof(data);
+		in.len = i % 4 == 0 ? 144 : i % 4 == 1 ? 512 : i % 4 == 2 ? 1232 : i % sizeof(data);
 		for (j = 0; j < in.len; j++)
 			data[j] = (uint8_t)test_random(&state);
 		CHECK(!kith_dht_input(c.n->dht, &in, c.w.now));

@@ -242,8 +242,7 @@ TEST(nearest_equals_the_naive_order)
 				worse += kith__closer(
 						 &target,
 						 &kith__peer_get(b.book, b.table.entry[e].peer)->id,
-						 &kith__peer_get(b.book,
-								 b.table.entry[got[i]].peer)
+						 &kith__peer_get(b.book, b.table.entry[got[i]].peer)
 							  ->id) < 0;
 			CHECK_EQ(worse, i);
 		}

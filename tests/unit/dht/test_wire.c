@@ -184,8 +184,7 @@ TEST(every_padding_bit_is_refused)
 		shape_body(s, body);
 		CHECK_EQ(kith__wire_decode(&m, body, s->len), KITH__PARSE_OK);
 		for (at = 0; at < s->len; at++) {
-			bool spare = at >= s->used ||
-				     (at >= s->gap && at < s->gap + s->gap_len);
+			bool spare = at >= s->used || (at >= s->gap && at < s->gap + s->gap_len);
 
 			for (bit = 0; bit < 8 && spare; bit++) {
 				body[at] ^= (uint8_t)(1u << bit);

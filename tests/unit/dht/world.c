@@ -94,8 +94,8 @@ static kith_time latency(const struct world *w, uint32_t a, uint32_t b)
 
 static uint32_t find(const struct world *w, const struct kith_addr *a)
 {
-	uint32_t i = (uint32_t)(a->ip[12] - 11) | (uint32_t)a->ip[13] << 6 |
-		     (uint32_t)a->ip[14] << 14;
+	uint32_t i =
+		(uint32_t)(a->ip[12] - 11) | (uint32_t)a->ip[13] << 6 | (uint32_t)a->ip[14] << 14;
 
 	if (i < w->count && kith_addr_equal(&w->node[i].addr, a))
 		return i;
