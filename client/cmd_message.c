@@ -81,6 +81,7 @@ static int wait_for(struct kith__cli *cli, json_t **r, size_t wanted, json_int_t
 	json_t *id = json_string(message);
 	struct timespec start, now;
 	bool reached = true;
+	char words[128];
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &start);
 	for (size_t step = cli->tty ? 1 : wanted; step <= wanted && reached; step++) {
@@ -107,10 +108,11 @@ static int wait_for(struct kith__cli *cli, json_t **r, size_t wanted, json_int_t
 	json_decref(id);
 	if (reached)
 		return KITH__EXIT_OK;
+	kith__cli_state(words, json_object_get(*r, "state"));
 	if (!cli->quiet)
-		kith__cli_complain("not %s within %lld s; the message stays queued and goes on "
-				   "by itself.",
-				   steps[wanted], (long long)(timeout_ms / 1000));
+		kith__cli_complain("not %s within %lld s; the message is %s so far, and goes on by "
+				   "itself.",
+				   steps[wanted], (long long)(timeout_ms / 1000), words);
 	return KITH__EXIT_TIMEOUT;
 }
 

@@ -23,6 +23,7 @@ enum kith__cli_exit {
 	KITH__EXIT_NAME = 7
 };
 
+/* Options of all verbs; args.c has their names. */
 enum kith__cli_option {
 	KITH__OPT_JSON,
 	KITH__OPT_QUIET,
@@ -72,6 +73,7 @@ struct kith__cli {
 	bool silent; /* errors of calls are not printed */
 };
 
+/* A short verb: which options and how many words it takes. */
 struct kith__verb {
 	const char *name, *usage, *summary;
 	int (*run)(struct kith__cli *cli);
@@ -159,6 +161,8 @@ int kith__cmd_status(struct kith__cli *cli);
 int kith__cmd_mailboxes(struct kith__cli *cli);
 int kith__cmd_mailbox_pin(struct kith__cli *cli);
 int kith__cmd_rpc(struct kith__cli *cli);
+/* complete.c: for the shells. */
+int kith__cmd_complete(struct kith__cli *cli);
 /* A method by its name. */
 int kith__cmd_method(struct kith__cli *cli, const char *method);
 /* Adds the owner of a link and says so. */

@@ -96,6 +96,11 @@ static int run(struct kith__cli *cli)
 		help((cli->given & KITH__OPT_BIT(HELP)) != 0 ? stdout : stderr);
 		return (cli->given & KITH__OPT_BIT(HELP)) != 0 ? KITH__EXIT_OK : KITH__EXIT_USAGE;
 	}
+	if (strcmp(cli->word[0], "__complete") == 0) {
+		cli->word++;
+		cli->words--;
+		return kith__cmd_complete(cli);
+	}
 	cli->verb = find_verb(cli);
 	if (cli->verb == NULL)
 		return by_name(cli);
