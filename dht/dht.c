@@ -212,7 +212,7 @@ bool kith_dht_input(struct kith_dht *d, const struct kith_dgram_in *in, kith_tim
 		return true;
 	from.known = is_known(d, &from, now);
 	if (kith__wire_is_reply(m.method))
-		kith__answer(d, &from, &m, now);
+		kith__dht_answer(d, &from, &m, now);
 	else
 		kith__serve(d, &from, &m, now);
 	kith__settle(d, now);

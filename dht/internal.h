@@ -296,7 +296,7 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 
 /* request.c: own requests. */
 bool kith__ask(struct kith_dht *d, const struct kith__ask *a, kith_time now);
-void kith__answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
+void kith__dht_answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
 		  kith_time now);
 bool kith__awaits(const struct kith_dht *d, const struct kith_addr *a);
 void kith__request_tick(struct kith_dht *d, kith_time now);

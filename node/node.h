@@ -273,6 +273,8 @@ struct kith_node_status {
 	bool protected_profile;
 };
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out);
+/* Wall clock at the last turn, Unix ms. */
+uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */
 void kith_node_counters(const struct kith_node *n,
 			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);

@@ -86,6 +86,11 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 	}
 }
 
+uint64_t kith_node_wall_ms(const struct kith_node *n)
+{
+	return kith__wall_ms(n);
+}
+
 void kith_node_counters(const struct kith_node *n,
 			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx)
 {

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/* Verbs about oneself: invite, status, mailboxes, mailbox pin, down. */
+#include <string.h>
+
+#include "client/internal.h"
+
+int kith__cmd_invite(struct kith__cli *cli)
+{
+	const char *label = cli->value[KITH__OPT_LABEL];
+	bool self = (cli->given & KITH__OPT_BIT(SELF)) != 0;
+	json_t *params = json_pack("{s:b}", "include_self", self);
+	json_t *r;
+
+	if (label != NULL)
+		(void)json_object_set_new(params, "label", json_string(label));
+	r = kith__cli_call(cli, "invitation.create", params);
+	if (r == NULL)
+		return cli->exit_code;
+	if (cli->json) {
+		kith__cli_line(r);
+	} else {
+		(void)printf("%s\n", kith__cli_text(r, "link"));
+		if ((cli->given & KITH__OPT_BIT(QR)) != 0)
+			kith__cli_qr(cli, json_object_get(r, "qr"), kith__cli_text(r, "link"));
+		if (self && !cli->quiet)
+			(void)fputs("This link then shows your internet address.\n", stderr);
+	}
+	json_decref(r);
+	return KITH__EXIT_OK;
+}
+
+int kith__cmd_status(struct kith__cli *cli)
+{
+	json_t *r = kith__cli_call(cli, "node.status", NULL);
+	const char *advice;
+
+	if (r == NULL)
+		return cli->exit_code;
+	advice = kith__cli_text(r, "advice");
+	if (cli->json) {
+		kith__cli_line(r);
+	} else {
+		(void)printf("%s\n", kith__cli_text(r, "sentence"));
+		if (advice[0] != '\0' && !cli->quiet)
+			(void)printf("%s\n", advice);
+	}
+	json_decref(r);
+	return KITH__EXIT_OK;
+}
+
+int kith__cmd_mailboxes(struct kith__cli *cli)
+{
+	json_t *r = kith__cli_call(cli, "mailbox.list", NULL);
+	const json_t *list = json_object_get(r, "mailboxes"), *m;
+	size_t i;
+
+	if (r == NULL)
+		return cli->exit_code;
+	if (!kith__cli_items(cli, list)) {
+		json_array_foreach(list, i, m)
+		{
+			char seen[32];
+
+			kith__cli_time(seen, kith__cli_int(m, "last_seen"));
+			(void)printf("%s  %-9s %s  last seen %s\n", kith__cli_text(m, "mailbox"),
+				     kith__cli_text(m, "source"),
+				     json_is_true(json_object_get(m, "answering")) ? "answers"
+										   : "silent ",
+				     seen);
+		}
+		if (!cli->quiet)
+			(void)printf("%d of %d wanted mailboxes found.\n",
+				     (int)kith__cli_int(r, "found"),
+				     (int)kith__cli_int(r, "wanted"));
+	}
+	json_decref(r);
+	return KITH__EXIT_OK;
+}
+
+/* Prints the result of a call that has none worth words. */
+static int done(struct kith__cli *cli, json_t *r, const char *words)
+{
+	if (r == NULL)
+		return cli->exit_code;
+	if (cli->json)
+		kith__cli_line(r);
+	else if (!cli->quiet)
+		(void)puts(words);
+	json_decref(r);
+	return KITH__EXIT_OK;
+}
+
+int kith__cmd_mailbox_pin(struct kith__cli *cli)
+{
+	return done(cli,
+		    kith__cli_call(cli, "mailbox.pin", json_pack("{s:s}", "link", cli->word[0])),
+		    "Pinned.");
+}
+
+/* Waits until the node has closed the connection: then it has ended. */
+int kith__cmd_down(struct kith__cli *cli)
+{
+	char byte;
+	json_t *r = kith__cli_call(cli, "node.shutdown", NULL);
+
+	if (r == NULL)
+		return cli->exit_code;
+	while (kith__cli_byte(cli, &byte))
+		;
+	return done(cli, r, "The node has ended.");
+}

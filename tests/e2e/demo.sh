@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Kith at work, in three scenes on this machine: a chat, an absence, twenty crashes.
+#	demo.sh            the scenes, then the nodes stay up to play with until Ctrl-C
+#	demo.sh --check    the scenes only, unattended; fails at the first scene that fails
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+check=
+case ${1:-} in
+--check) check=1 ;;
+'') ;;
+*)
+	echo "usage: demo.sh [--check]" >&2
+	exit 2
+	;;
+esac
+
+messages=${KITH_DEMO_MESSAGES:-1000}
+kills=${KITH_DEMO_KILLS:-20}
+
+# scene <number> <title>; then proof lines; scene_end prints the measured time.
+scene() {
+	scene_begin=$(now_ms)
+	scene_title="Scene $1: $2"
+	proofs=
+}
+
+proof() {
+	proofs="$proofs
+    $*"
+}
+
+scene_end() {
+	echo "$scene_title  ($(seconds $(($(now_ms) - scene_begin))))$proofs"
+}
+
+say() { # <who> <contact> <text> <state>: waits until it got there
+	as "$1" send "$2" "$3" --wait "$4" --timeout 30s --json >/dev/null ||
+		fail "\"$3\" of $1 is not $4: $(step "$1" "$2" "$3")"
+}
+
+began=$(now_ms)
+begin
+community 5 || fail "the community does not start"
+person alice 11 Alice || fail "Alice's node does not start"
+person bob 12 Bob || fail "Bob's node does not start"
+echo "Own network $network on loopback, without delay and NAT: 5 always-on peers, Alice and Bob;"
+echo "proofs of work and receipt delays are set low.  ($(seconds $(($(now_ms) - began))))"
+
+# ---- 1 ----
+scene 1 "Alice invites, Bob adds the link, Alice accepts; they write"
+befriend alice Alice bob Bob || fail "scene 1: Alice and Bob do not become contacts"
+contact_ms=$(($(now_ms) - scene_begin))
+sent=$(now_ms)
+say alice Bob "Hello Bob" delivered
+proof "contacts after $(seconds $contact_ms); Alice's first message delivered after" \
+	"$(($(now_ms) - sent)) ms"
+has_text bob Alice "Hello Bob" || fail "scene 1: delivered, and not in Bob's history"
+say bob Alice "Hello Alice" delivered
+has_text alice Bob "Hello Alice" || fail "scene 1: delivered, and not in Alice's history"
+as bob history Alice --read --json >/dev/null
+as alice history Bob --read --json >/dev/null
+eventually 20 has_step alice Bob "Hello Bob" read || fail "scene 1: Alice does not see \"read\""
+eventually 20 has_step bob Alice "Hello Alice" read || fail "scene 1: Bob does not see \"read\""
+proof "\"Hello Bob\" and \"Hello Alice\": delivered, then read, on proof of the other side"
+scene_end
+
+# ---- 2 ----
+kept_by() { # <count>
+	[ "$(as alice history Bob --json | grep -F '"See you at eight"' |
+		grep -o '"kept": *{[^}]*}' | field n)" = "$1" ]
+}
+
+scene 2 "Bob is off; Alice writes, and is destroyed with 2 of the 5 peers; Bob returns"
+eventually 20 has_mailboxes bob 5 || fail "scene 2: Bob does not have 5 mailboxes"
+halt bob
+say alice Bob "See you at eight" kept
+eventually 20 kept_by 5 ||
+	fail "scene 2: not kept by 5: $(as alice history Bob --json | tail -n 1)"
+until_ms=$(as alice history Bob --json | grep -F '"See you at eight"' | grep -o '"kept": *{[^}]*}' |
+	field until)
+proof "Alice sees: kept by 5 until $(date -d "@$((until_ms / 1000))" '+%-d %b %Y')"
+halt alice KILL
+erase alice
+halt p1 KILL
+erase p1
+halt p3 KILL
+erase p3
+[ ! -e "$dir/alice" ] && [ ! -e "$dir/p1" ] && [ ! -e "$dir/p3" ] || fail "scene 2: not erased"
+proof "killed and erased from the disk: Alice's node, peers 1 and 3"
+back=$(now_ms)
+start bob user || fail "scene 2: Bob does not start again"
+eventually 20 has_text bob Alice "See you at eight" ||
+	fail "scene 2: Bob is back and the message is not there"
+proof "Bob has \"See you at eight\" $(seconds $(($(now_ms) - back))) after his start"
+scene_end
+
+# ---- 3 ----
+claimed() { # the texts that Anna shows as delivered or read
+	as anna history Bob -n 100000 --json |
+		grep '"step": *"\(delivered\|read\)"' | grep -o '"text": *"[^"]*"' |
+		sed 's/^"text": *"//; s/"$//' | sort
+}
+
+# What a killed Bob has on his disk: a copy of it, read by a node that nobody can reach.
+disk_texts() {
+	cp -r "$dir/bob" "$dir/copy"
+	saved=$hints saved_network=$network
+	hints='' network=$((network + 1))
+	start copy user || fail "scene 3: the copy of Bob's disk does not open"
+	hints=$saved network=$saved_network
+	texts copy Anna | sort
+	halt copy KILL
+	erase copy
+}
+
+count() {
+	wc -l <"$1" | tr -d ' '
+}
+
+scene 3 "Bob's node is killed with -9 $kills times during $messages messages"
+person anna 13 Anna || fail "scene 3: Anna's node does not start"
+place copy 14
+befriend anna Anna bob Bob || fail "scene 3: Anna and Bob do not become contacts"
+per_kill=$((messages / kills))
+number=0 killed=0 too_much=0 looked=0
+while [ $number -lt "$messages" ]; do
+	# a place in this batch that changes from kill to kill
+	at=$((number + 1 + killed * 7 % per_kill))
+	batch_end=$((number + per_kill))
+	while [ $number -lt $batch_end ]; do
+		number=$((number + 1))
+		as anna send Bob "message $number" --json >/dev/null ||
+			fail "scene 3: message $number was not taken"
+		if [ $number = $at ] && [ $killed -lt "$kills" ]; then
+			halt bob KILL
+			killed=$((killed + 1))
+			if [ $((killed % 5)) = 0 ]; then
+				claimed >"$dir/claimed"
+				disk_texts >"$dir/disk"
+				too_much=$((too_much + $(comm -23 "$dir/claimed" "$dir/disk" | wc -l)))
+				looked=$((looked + 1))
+			fi
+			start bob user || fail "scene 3: Bob does not start after kill $killed"
+		fi
+	done
+done
+eventually 60 has_step anna Bob "message $messages" delivered ||
+	fail "scene 3: the last message is $(step anna Bob "message $messages")"
+all_there() {
+	texts bob Anna | grep '^message ' | sort >"$dir/bob.texts"
+	[ "$(sort -u "$dir/bob.texts" | wc -l)" -ge "$messages" ]
+}
+eventually 60 all_there || true
+doubled=$(($(count "$dir/bob.texts") - $(sort -u "$dir/bob.texts" | wc -l)))
+claimed >"$dir/claimed"
+too_much=$((too_much + $(comm -23 "$dir/claimed" "$dir/bob.texts" | wc -l)))
+proof "sent $messages, in Bob's database $(sort -u "$dir/bob.texts" | wc -l), doubled $doubled," \
+	"states that claim too much $too_much"
+proof "($killed kills; after $looked of them Bob's disk was read and compared with Anna's states)"
+scene_end
+[ "$(sort -u "$dir/bob.texts" | wc -l)" = "$messages" ] || fail "scene 3: messages are missing"
+[ $doubled = 0 ] || fail "scene 3: messages are doubled"
+[ $too_much = 0 ] || fail "scene 3: a state claims too much"
+
+echo "All three scenes hold.  ($(seconds $(($(now_ms) - began))))"
+[ -z "$check" ] || exit 0
+cat <<END
+
+Talk yourself, in two other terminals (Alice's place has Anna now):
+    $kith --socket $dir/anna.run/control.sock send Bob "hi"
+    $kith --socket $dir/bob.run/control.sock tail
+    $kith --socket $dir/bob.run/control.sock send Anna "hi back"
+    $kith --socket $dir/anna.run/control.sock history Bob
+Ctrl-C here ends it all and leaves nothing behind.
+END
+wait "$(pid_of bob)"
