@@ -36,9 +36,10 @@ done
 [ -n "$refused" ] || fail "200 messages of 8 kB fit on a full disk"
 grep -qi 'disk\|storage\|space' "$dir/out" || fail "no word about the disk: $(cat "$dir/out")"
 rm "$dir/small/fill"
-if ! kill -0 "$(pid_of alice)" 2>/dev/null; then
-	start alice user || fail "Alice does not start after room was made"
-fi
+kill -0 "$(pid_of alice)" 2>/dev/null || fail "the full disk ended Alice's node"
+# a running node takes messages again from 512 MiB of room on, a fresh one from 64 MiB
+halt alice
+start alice user || fail "Alice does not start after room was made"
 try() {
 	as alice send Bob "room again" --json >/dev/null 2>&1
 }
