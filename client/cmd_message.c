@@ -116,20 +116,29 @@ static int wait_for(struct kith__cli *cli, json_t **r, size_t wanted, json_int_t
 	return KITH__EXIT_TIMEOUT;
 }
 
+/* What --wait and --timeout say; false: nonsense. */
+static bool send_options(const struct kith__cli *cli, size_t *wanted, json_int_t *timeout_ms)
+{
+	const char *wait = cli->value[KITH__OPT_WAIT], *timeout = cli->value[KITH__OPT_TIMEOUT];
+
+	*timeout_ms = 60000;
+	*wanted = 0;
+	while (wait != NULL && *wanted < STEPS && strcmp(steps[*wanted], wait) != 0)
+		++*wanted;
+	return *wanted < STEPS && (timeout == NULL || (kith__cli_duration(timeout, timeout_ms) &&
+						       *timeout_ms <= 600000));
+}
+
 /* Sends; the id is said at once, with --json the last answer is the result. */
 static int send_text(struct kith__cli *cli, const json_t *contact, const char *text, size_t len)
 {
-	const char *wait = cli->value[KITH__OPT_WAIT], *timeout = cli->value[KITH__OPT_TIMEOUT];
-	json_int_t timeout_ms = 60000;
-	size_t wanted = 0;
+	json_int_t timeout_ms;
+	size_t wanted;
 	char id[33];
 	json_t *r;
 	int code = KITH__EXIT_OK;
 
-	while (wait != NULL && wanted < STEPS && strcmp(steps[wanted], wait) != 0)
-		wanted++;
-	if (wanted == STEPS ||
-	    (timeout != NULL && (!kith__cli_duration(timeout, &timeout_ms) || timeout_ms > 600000)))
+	if (!send_options(cli, &wanted, &timeout_ms))
 		return kith__cli_usage(cli);
 	if (!message_id(id))
 		return KITH__EXIT_REFUSED;
@@ -153,11 +162,14 @@ static int send_text(struct kith__cli *cli, const json_t *contact, const char *t
 
 int kith__cmd_send(struct kith__cli *cli)
 {
+	json_int_t timeout_ms;
 	json_t *contact;
 	char *text;
 	size_t len;
 	int code;
 
+	if (!send_options(cli, &len, &timeout_ms)) /* before anything is looked up */
+		return kith__cli_usage(cli);
 	text = text_of(cli, &len);
 	if (text == NULL || len == 0 || len > KITH_TEXT_MAX || !kith_text_valid(text, len)) {
 		kith__cli_complain("a text is 1 to %u bytes of UTF-8.", KITH_TEXT_MAX);

@@ -168,6 +168,8 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 	size_t len = strlen(alias);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (c == NULL)
 		return KITH_E_NOTFOUND;
 	if (len > KITH_NAME_MAX || !kith_text_valid(alias, len))

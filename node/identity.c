@@ -312,6 +312,8 @@ int kith_node_identity_create(struct kith_node *n, const char *name, uint32_t ca
 	int status;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (n->has_identity)
 		return KITH_E_EXISTS;
 	if (len > KITH_NAME_MAX || !kith_text_valid(name, len))
@@ -329,6 +331,8 @@ int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call
 	size_t len = strlen(name);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if (len > KITH_NAME_MAX || !kith_text_valid(name, len))
