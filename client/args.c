@@ -80,7 +80,9 @@ static bool take(struct kith__cli *cli, int argc, char **argv, int *i, bool meth
 		value = argv[++*i];
 	}
 	if (at == KITH__OPTIONS) {
-		cli->param[cli->params] = arg + 2;
+		cli->param[cli->params] = kith_alloc_copy(NULL, arg + 2, len - 2);
+		if (cli->param[cli->params] == NULL)
+			return false;
 		cli->param_value[cli->params++] = value;
 	} else {
 		cli->given |= 1u << at;
