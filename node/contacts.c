@@ -82,6 +82,7 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 		return NULL;
 	}
 	n->next_contact++;
+	kith__publish_soon(n); /* with the first contact, a presence record is of use */
 	return c;
 }
 
@@ -216,7 +217,7 @@ int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uin
 	forget_tags(n, c);
 	memset(&c->send, 0, sizeof(c->send));
 	memset(&c->recv, 0, sizeof(c->recv));
-	memset(c->request, 0, sizeof(c->request));
+	kith__requests_close(n, c, UINT32_MAX);
 	c->has_link = c->has_p = c->has_ms = c->has_cap = false;
 	c->seek = KITH_SEEK_NONE;
 	c->session = 0;

@@ -166,7 +166,7 @@ struct kith_flow {         /* sequence numbers of a session epoch; kept in the r
 	kith_time ack_at; /* bare ack due (mailbox way) */
 	bool ack_live;    /* bare ack due on the live session after this commit */
 };
-struct kith_open_request { /* own request, until it is answered */
+struct kith_open_request { /* own request, until it or a newer one is answered */
 	uint8_t root[32], rdh_secret[32], rek_seed[64];
 	uint32_t session_epoch;
 	uint64_t created_s;
@@ -197,7 +197,9 @@ struct kith_contact {
 	uint32_t dev;
 	uint8_t dk[32], xk[32], lk[32];
 	bool has_lk;
-	uint32_t epoch;
+	uint32_t epoch;       /* of the session in force: that of its request */
+	uint32_t epoch_floor; /* requests of the peer not above it are void */
+	uint32_t epoch_own;   /* of the newest own request ever made */
 	struct kith_net_link_peer link;
 	bool has_link;
 	struct kith_addr path[8];
@@ -453,6 +455,10 @@ void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
 #define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
+void kith__request_roots_row(struct kith_node *n, const struct kith_contact *c);
+/* Ends own requests of `c` whose epoch is at most `upto`, in memory and as rows; newer ones stay. */
+void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t upto);
+void kith__requests_sweep(struct kith_node *n); /* hourly: roots that nobody can answer any more */
 int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],
 		       unsigned count) KITH_MUST_USE;
 int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms,

@@ -240,6 +240,7 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 			n->own_addr[n->own_addrs++] = notice->addrs[i];
 		kith_dht_network_changed(n->dht, now);
 		kith__publish_soon(n);
+		kith__presence_dial(n); /* addresses that worked before need no lookup */
 		break;
 	case KITH_NOTICE_RESUME:
 		kith_noncer_init(&n->noncer, n->rng);
@@ -261,6 +262,7 @@ static void sweep(struct kith_node *n)
 	if (!n->has_identity)
 		return;
 	kith__identity_tick(n);
+	kith__requests_sweep(n);
 	op = kith_op(KITH_OP_SEEN_EXPIRE);
 	kith_op_int(&op, (int64_t)kith__wall_s(n));
 	kith__put(n, &op);

@@ -290,27 +290,30 @@ static void make_knock(struct kith_node *n, const struct kith_record_secret *s, 
 	record_make(n, s, period, content);
 }
 
+static unsigned endpoint_add(struct kith_addr out[static 3], unsigned count,
+			     const struct kith_addr *a)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (kith_addr_equal(&out[i], a))
+			return count;
+	if (count < 3 && !kith_addr_is_unusable(a))
+		out[count++] = *a;
+	return count;
+}
+
 /* Addresses contacts may try: public ones, then the observed one, then local ones. */
 static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static 3])
 {
 	unsigned count = 0;
-	size_t i;
-	int pass;
 
 	if (!n->cfg.publish_address)
 		return 0;
-	for (pass = 0; pass < 2; pass++) {
-		for (i = 0; i < n->own_addrs && count < 3; i++)
-			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1) &&
-			    !kith_addr_is_unusable(&n->own_addr[i]))
-				out[count++] = n->own_addr[i];
-		if (pass == 0 && count < 3 && !kith_addr_is_none(&n->observed)) {
-			for (i = 0; i < count; i++)
-				if (kith_addr_equal(&out[i], &n->observed))
-					break;
-			if (i == count)
-				out[count++] = n->observed;
-		}
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < n->own_addrs; i++)
+			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1))
+				count = endpoint_add(out, count, &n->own_addr[i]);
+		if (pass == 0 && !kith_addr_is_none(&n->observed))
+			count = endpoint_add(out, count, &n->observed);
 	}
 	return count;
 }

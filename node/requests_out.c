@@ -18,11 +18,13 @@
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
 
-static const uint32_t backoff_s[] = {2, 10, 60, 300, 3600};
+/* A link is often used within seconds of being made: its record may not be out yet. */
+static const uint32_t backoff_s[] = {1, 1, 2, 3, 5, 10, 60, 300, 3600};
+#define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
 {
-	unsigned i = c->seek_fails < 4 ? c->seek_fails : 4;
+	size_t i = c->seek_fails < BACKOFFS ? c->seek_fails : BACKOFFS - 1;
 
 	c->seek_fails++;
 	c->seek = KITH_SEEK_NONE;
@@ -183,32 +185,6 @@ static struct kith_open_request *usable_request(struct kith_contact *c)
 	return &c->request[0];
 }
 
-static void request_rows(struct kith_node *n, const struct kith_contact *c,
-			 const struct kith_list *own)
-{
-	const struct kith_open_request *q = &c->request[0];
-	struct kith_op op = kith_op(KITH_OP_REQROOT_PUT);
-	uint8_t root[32 + 32 + 64 + 4 + 4 + 1 + KITH_MAILBOXES_MAX * 32];
-	struct kith_writer w;
-	unsigned i;
-
-	kith_writer_init(&w, root, sizeof(root));
-	kith_write_bytes(&w, q->root, 32);
-	kith_write_bytes(&w, q->rdh_secret, 32);
-	kith_write_bytes(&w, q->rek_seed, 64);
-	kith_write_u32(&w, q->session_epoch);
-	kith_write_u32(&w, own->version);
-	kith_write_u8(&w, (uint8_t)own->count);
-	for (i = 0; i < own->count; i++)
-		kith_write_bytes(&w, own->box[i].ml, 32);
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
-	kith_op_blob(&op, c->ik, 32);
-	kith_op_int(&op, (int64_t)q->created_s);
-	kith_op_blob(&op, root, w.len);
-	kith__put(n, &op);
-	kith_wipe(root, sizeof(root));
-}
-
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
 {
 	struct kith_op op = kith_op(KITH_OP_REQUEST_PUT);
@@ -242,8 +218,10 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 	q->list_version = own->version;
 	q->created_s = kith__wall_s(n);
 	q->session_epoch = (uint32_t)q->created_s;
-	if (c->request[0].used && q->session_epoch <= c->request[0].session_epoch)
-		q->session_epoch = c->request[0].session_epoch + 1;
+	if (q->session_epoch <= c->epoch_own)
+		q->session_epoch = c->epoch_own + 1;
+	if (q->session_epoch <= c->epoch)
+		q->session_epoch = c->epoch + 1;
 	q->count = own->count;
 	for (i = 0; i < own->count; i++) {
 		memcpy(q->box[i].ml, own->box[i].ml, 32);
@@ -309,9 +287,10 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 		goto out;
 	memmove(&c->request[1], &c->request[0], 2 * sizeof(c->request[0]));
 	c->request[0] = r;
+	c->epoch_own = r.session_epoch;
 	c->request_kept = 0;
 	kith__row_device(n, c); /* device and XK of the knock record: the answer binds them */
-	request_rows(n, c, own);
+	kith__request_roots_row(n, c);
 	kith__request_out_row(n, c);
 	kith__tagbook_changed(n);
 out:

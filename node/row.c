@@ -100,7 +100,7 @@ void kith__row_device(struct kith_node *n, const struct kith_contact *c)
 	kith_op_blob(&op, c->dk, 32);
 	kith_op_blob(&op, c->xk, 32);
 	op_optional(&op, c->has_lk, c->lk, 32);
-	kith_op_int(&op, c->epoch);
+	kith_op_int(&op, c->epoch_floor);
 	kith_op_blob(&op, c->link.last_in, 12);
 	kith_op_blob(&op, c->link.last_out, 12);
 	kith_op_blob(&op, paths, paths_len);
@@ -180,8 +180,9 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	kith_write_u32(&w, c->flow.in_read);
 	kith_write_u32(&w, c->flow.peer_read);
 	kith_write_u8(&w, c->flow.ack_owed ? 1 : 0);
+	kith_write_u32(&w, c->epoch_own);
+	kith_write_zeros(&w, KITH_FLOW_ROW - KITH_FLOW_FAR - 29);
 	kith_write_bytes(&w, c->flow.in_far, sizeof(c->flow.in_far));
-	kith_write_pad(&w, KITH_FLOW_ROW);
 	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);
