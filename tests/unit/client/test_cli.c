@@ -193,7 +193,8 @@ TEST(strangers_words_are_harmless)
 		 "\"cv_01\",\"name\":\"" EVIL "\",\"alias\":\"Ben\",\"short\":\"BBBBBBBB\","
 		 "\"state\":\"accepted\"}],\"next\":null}"},
 		{"history.page",
-		 "\"result\":{\"messages\":[{\"message\":\"ms_1\",\"conversation\":\"cv_01\",\"from\":"
+		 "\"result\":{\"messages\":[{\"message\":\"ms_1\",\"conversation\":\"cv_01\","
+		 "\"from\":"
 		 "\"ct_01\",\"time\":1,\"received\":1,\"text\":\"" EVIL "\",\"state\":null}],"
 		 "\"has_older\":false,\"has_newer\":false}"},
 		{"request.list", "\"result\":{\"items\":[{\"request\":\"rq_1\",\"name\":\"" EVIL
@@ -221,7 +222,8 @@ TEST(a_pipe_marks_nothing_as_read)
 	static const struct script s[] = {
 		CONTACTS,
 		{"history.page",
-		 "\"result\":{\"messages\":[{\"message\":\"ms_1\",\"conversation\":\"cv_01\",\"from\":"
+		 "\"result\":{\"messages\":[{\"message\":\"ms_1\",\"conversation\":\"cv_01\","
+		 "\"from\":"
 		 "\"ct_01\",\"time\":1,\"received\":1,\"text\":\"x\",\"state\":null}],"
 		 "\"has_older\":false,\"has_newer\":false}"},
 		{"conversation.read", "\"result\":{\"unread\":0}"},
@@ -239,7 +241,8 @@ TEST(a_pipe_marks_nothing_as_read)
 #define DISCOVER \
 	{ \
 		"rpc.discover", \
-			"\"result\":{\"methods\":[{\"name\":\"x.make\",\"params\":[{\"name\":\"n\"," \
+			"\"result\":{\"methods\":[{\"name\":\"x.make\"," \
+			"\"params\":[{\"name\":\"n\"," \
 			"\"required\":true,\"schema\":{\"type\":\"integer\"}},{\"name\":\"on\"," \
 			"\"schema\":{\"type\":\"boolean\"}},{\"name\":\"list\",\"schema\":" \
 			"{\"type\":\"array\"}}]}]}" \
