@@ -475,6 +475,9 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
  */
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
 			    const uint8_t inner[static KITH_INNER]);
+/* restore.c: at the end of loading, when the database is older than its profile */
+void kith__restored(struct kith_node *n);
+bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
 void kith__publish_free(struct kith_node *n);

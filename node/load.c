@@ -702,5 +702,6 @@ int kith__load(struct kith_node *n)
 		kith__contact_link(n, n->contact[i]);
 	kith__identity_apply(n);
 	kith__tagbook_changed(n);
+	kith__restored(n);
 	return KITH_OK;
 }

@@ -90,7 +90,7 @@ json_t *kith__contact_object(const struct kith_control *c, const struct kith_nod
 	struct kith_node_conversation v = {0};
 
 	(void)kith__conversation(c, k->conversation, &v);
-	return json_pack("{s:o,s:o,s:s,s:o,s:s,s:b,s:b,s:s,s:o,s:b,s:b,s:s,s:b,s:o,s:o}",
+	return json_pack("{s:o,s:o,s:s,s:o,s:s,s:b,s:b,s:s,s:o,s:b,s:b,s:s,s:b,s:b,s:o,s:o}",
 			 "contact", kith__handle(c, KITH__TABLE_CONTACT, k->id),
 			 "conversation", kith__handle(c, KITH__TABLE_CONVERSATION, k->conversation),
 			 "name", k->name,
@@ -104,6 +104,7 @@ json_t *kith__contact_object(const struct kith_control *c, const struct kith_nod
 			 "muted", v.muted,
 			 "presence", k->online ? "online" : "unknown",
 			 "newer", k->newer,
+			 "stalled", k->stalled,
 			 "last_seen", kith__time_or_null(k->last_seen_ms),
 			 "added", kith__time_or_null(k->added_ms));
 }
