@@ -26,7 +26,7 @@ struct kith_own_presence {
 	uint8_t p[32];
 	uint32_t epoch;
 	uint64_t created_s, ends_s;
-}; /* ends_s 0 = current */
+}; /* ends_s 0 = current; past it only its bucket is listed, for 35 days */
 struct kith_own_cap {
 	uint64_t id;
 	uint8_t cap[16];
@@ -51,8 +51,9 @@ struct kith_identity {
 	uint8_t manifest[716];
 	size_t manifest_len;
 	uint8_t manifest_hash[32];
-	struct kith_own_presence presence[3];
-	size_t presences; /* current first */
+	struct kith_own_presence presence[KITH_PRESENCES_MAX];
+	size_t presences; /* current first, then live ones, then those only listed */
+	size_t applied;   /* live ones that net knows */
 	struct kith_own_cap cap[KITH_CAPS_MAX];
 	size_t caps;
 	struct kith_own_prekey *prekey[KITH_PREKEYS_MAX];
@@ -433,6 +434,7 @@ void kith__identity_complete(struct kith_node *n, uint64_t made_s);
 struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label,
 				   bool shared); /* NULL: 16 are live */
 const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
+size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
 void kith__presence_tell(struct kith_node *n,
@@ -456,7 +458,8 @@ void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 #define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
 void kith__request_roots_row(struct kith_node *n, const struct kith_contact *c);
-/* Ends own requests of `c` whose epoch is at most `upto`, in memory and as rows; newer ones stay. */
+/* Ends own requests of `c` whose epoch is at most `upto`, in memory and as rows; newer ones stay.
+ */
 void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t upto);
 void kith__requests_sweep(struct kith_node *n); /* hourly: roots that nobody can answer any more */
 int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Own records in the DHT (crypto.md 3, mailbox.md 3): a knock record under each live capability, a
- * presence record under the current P, for the present period and, near an edge, its neighbour.
+ * presence record under each live P (a contact may not have the newest), for the present period
+ * and, near an edge, its neighbour.
  *
  * Order: the prekey bundle is PUT at a mailbox before any knock record names that mailbox; the
  * record's sequence number is durable before the record is published. dht/ repeats what it was
@@ -11,8 +12,8 @@
 
 #include "node/internal.h"
 
-#define RECORDS_MAX     64u /* 16 capabilities and P, two periods each, and some that are ending */
-#define BUNDLES_MAX     64u /* 16 capabilities x 3 mailboxes */
+#define RECORDS_MAX     64u /* 16 capabilities and 3 P, two periods each, and some that are ending */
+#define BUNDLES_MAX     64u    /* 16 capabilities x 3 mailboxes */
 #define EDGE_S          10800u /* neighbours of a period are published within 3 h of its edge */
 #define LOOK_AGAIN_US   (600u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_RETRY_US (30u * (kith_time)KITH_US_PER_S)
@@ -326,7 +327,9 @@ static void make_presence(struct kith_node *n, const struct kith_record_secret *
 	memset(&p, 0, sizeof(p));
 	kith__own_list(n, &own);
 	p.expiry_s = start_s + 2u * KITH_DAY_S;
-	p.p_epoch = n->id->presence[0].epoch;
+	for (i = 0; i + 1 < n->id->presences && !kith_equal(n->id->presence[i].p, s->s, 32);)
+		i++;
+	p.p_epoch = n->id->presence[i].epoch;
 	p.list_version = own.version;
 	p.manifest_version = 1;
 	memcpy(p.manifest, n->id->manifest_hash, 32);
@@ -347,9 +350,30 @@ static void make_presence(struct kith_node *n, const struct kith_record_secret *
 	record_make(n, s, period, content);
 }
 
+/* Records under what has ended are repeated no more. */
+static void drop_records(struct kith_node *n, const uint64_t *print, size_t prints)
+{
+	struct kith_publish *p = n->publish;
+	size_t i;
+	size_t k;
+
+	for (i = p->records; i-- > 0;) {
+		for (k = 0; k < prints && print[k] != p->record[i]->secret;)
+			k++;
+		if (k < prints)
+			continue;
+		kith_dht_cancel(n->dht, p->record[i]->op);
+		kith_alloc_free(n->alloc, p->record[i]);
+		p->record[i] = p->record[--p->records];
+	}
+}
+
 static void publish_all(struct kith_node *n)
 {
 	struct kith_record_secret s;
+	size_t live = n->contacts > 0 ? kith__presences_live(n) : 0; /* else nobody can ask */
+	uint64_t print[KITH_CAPS_MAX + KITH_PRESENCES_MAX];
+	size_t prints = 0;
 	size_t i;
 
 	memcpy(s.ik, n->id->ik, 32);
@@ -359,12 +383,15 @@ static void publish_all(struct kith_node *n)
 		if (cap->revoked || (cap->shared && n->contacts == 0))
 			continue;
 		kith_record_knock_secret(s.s, cap->cap, n->id->ik);
+		print[prints++] = print_of(s.s, 32);
 		for_periods(n, &s, make_knock);
 	}
-	if (n->contacts > 0) { /* nobody can ask for it before */
-		memcpy(s.s, n->id->presence[0].p, 32);
+	for (i = 0; i < live; i++) {
+		memcpy(s.s, n->id->presence[i].p, 32);
+		print[prints++] = print_of(s.s, 32);
 		for_periods(n, &s, make_presence);
 	}
+	drop_records(n, print, prints);
 	kith_wipe(&s, sizeof(s));
 }
 
