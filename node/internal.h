@@ -682,6 +682,9 @@ kith_time kith__fetch_deadline(const struct kith_node *n);
 void kith__fetch_result(struct kith_node *n,
 			const struct kith_mbox_result *r); /* links of own mailboxes */
 void kith__fetch_buckets_changed(struct kith_node *n);     /* P, caps or list changed: watch anew */
+/* Word for a PUT into the bucket of `ms` at ml: bits beyond p are random (crypto.md 8). */
+uint16_t kith__bucket_word(struct kith_node *n, const uint8_t ms[static 32],
+			   const uint8_t ml[static 32], uint8_t p);
 unsigned kith__buckets(const struct kith_node *n, const uint8_t ml[static 32], uint8_t p,
 		       struct kith_mbox_bucket *out, unsigned max);
 

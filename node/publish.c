@@ -115,7 +115,8 @@ static void bundle_put(struct kith_node *n, const struct kith_record_secret *s,
 	kith__blob_wrap(blob, nonce, wrap, o.tag, inner);
 	kith__mailbox_secret(ms, s->s);
 	o.bucket.p = e->p;
-	o.bucket.bucket = kith__bucket(ms, e->ml, e->p);
+	o.bucket.bucket = kith__bucket_word(n, ms, e->ml, e->p);
+	kith_wipe(ms, sizeof(ms));
 	o.ttl_class = 2;
 	o.blob = blob;
 	o.fn = bundle_done;
