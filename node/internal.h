@@ -326,7 +326,14 @@ struct kith_node {
 	struct kith_news *news; /* events.c */
 	struct kith_addr own_addr[8];
 	size_t own_addrs;
-	struct kith_addr observed;
+	struct kith_addr observed;      /* as the last reporter saw it */
+	struct kith_addr observed_sure; /* two reporters of different groups agreed on it */
+	struct {
+		struct kith_group group;
+		struct kith_addr addr;
+		kith_time at;
+	} told[8];
+	size_t tolds;
 	bool dht_ready;
 	kith_time started, phase_since;
 	enum kith_node_phase phase;
@@ -483,6 +490,10 @@ void kith__restored(struct kith_node *n);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
+/* Somebody at `from` sees us at `addr`. */
+void kith__observed(struct kith_node *n, const struct kith_addr *from,
+		    const struct kith_addr *addr);
+void kith__observed_clear(struct kith_node *n); /* the network changed */
 void kith__publish_free(struct kith_node *n);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);

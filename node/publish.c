@@ -17,6 +17,7 @@
 #define EDGE_S          10800u /* neighbours of a period are published within 3 h of its edge */
 #define LOOK_AGAIN_US   (600u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_RETRY_US (30u * (kith_time)KITH_US_PER_S)
+#define AGREE_US        (1800u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_AGAIN_US (86400u * (kith_time)KITH_US_PER_S)
 
 struct record_slot {
@@ -292,6 +293,44 @@ static void make_knock(struct kith_node *n, const struct kith_record_secret *s, 
 	record_make(n, s, period, content);
 }
 
+/* One reporter could send our contacts anywhere: two of different groups must agree. */
+void kith__observed(struct kith_node *n, const struct kith_addr *from, const struct kith_addr *addr)
+{
+	struct kith_group group = kith_addr_group(from, KITH_WIDTH_NEAR);
+	size_t oldest = 0;
+	bool agreed = false;
+	size_t i;
+
+	n->observed = *addr;
+	for (i = 0; i < n->tolds; i++) {
+		if (kith_group_equal(&n->told[i].group, &group))
+			break;
+		if (n->told[i].at < n->told[oldest].at)
+			oldest = i;
+	}
+	if (i == sizeof(n->told) / sizeof(n->told[0]))
+		i = oldest;
+	else if (i == n->tolds)
+		n->tolds++;
+	n->told[i].group = group;
+	n->told[i].addr = *addr;
+	n->told[i].at = n->now;
+	for (i = 0; i < n->tolds; i++)
+		agreed |= !kith_group_equal(&n->told[i].group, &group) &&
+			  kith_addr_equal(&n->told[i].addr, addr) &&
+			  n->now - n->told[i].at <= AGREE_US;
+	if (agreed && !kith_addr_equal(&n->observed_sure, addr)) {
+		n->observed_sure = *addr;
+		kith__publish_soon(n);
+	}
+}
+
+void kith__observed_clear(struct kith_node *n)
+{
+	n->tolds = 0;
+	memset(&n->observed_sure, 0, sizeof(n->observed_sure));
+}
+
 /* Addresses contacts may try: public ones, then the observed one, then local ones. */
 static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static 3])
 {
@@ -306,12 +345,12 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1) &&
 			    !kith_addr_is_unusable(&n->own_addr[i]))
 				out[count++] = n->own_addr[i];
-		if (pass == 0 && count < 3 && !kith_addr_is_none(&n->observed)) {
+		if (pass == 0 && count < 3 && !kith_addr_is_none(&n->observed_sure)) {
 			for (i = 0; i < count; i++)
-				if (kith_addr_equal(&out[i], &n->observed))
+				if (kith_addr_equal(&out[i], &n->observed_sure))
 					break;
 			if (i == count)
-				out[count++] = n->observed;
+				out[count++] = n->observed_sure;
 		}
 	}
 	return count;

@@ -89,3 +89,35 @@ TEST(identity_presence_rotates)
 	pair_free(p);
 	free(p);
 }
+
+/* One reporter, or two of one net, do not make an address for contacts. */
+TEST(identity_address_needs_two_reporters)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+	struct kith_addr me = kith_addr_v4(198, 51, 100, 7, 4000);
+	struct kith_addr other = kith_addr_v4(203, 0, 113, 9, 4000);
+	struct kith_addr from[3] = {kith_addr_v4(20, 1, 2, 3, 1), kith_addr_v4(20, 1, 2, 4, 2),
+				    kith_addr_v4(77, 8, 9, 1, 3)};
+	struct kith_node *n;
+
+	CHECK(p != NULL);
+	pair_init(p, 2);
+	n = p->node[0];
+	n->now = p->now;
+	kith__observed_clear(n);
+	kith__observed(n, &from[0], &me);
+	kith__observed(n, &from[0], &me);
+	kith__observed(n, &from[1], &me);
+	CHECK(kith_addr_is_none(&n->observed_sure));
+	kith__observed(n, &from[2], &other);
+	CHECK(kith_addr_is_none(&n->observed_sure));
+	n->now += 1801 * (kith_time)KITH_US_PER_S;
+	kith__observed(n, &from[2], &me); /* too long after the first */
+	CHECK(kith_addr_is_none(&n->observed_sure));
+	kith__observed(n, &from[1], &me);
+	CHECK(kith_addr_equal(&n->observed_sure, &me));
+	kith__observed(n, &from[1], &other); /* one alone does not change it */
+	CHECK(kith_addr_equal(&n->observed_sure, &me));
+	pair_free(p);
+	free(p);
+}
