@@ -136,6 +136,7 @@ static void fill(const struct kith_node *n, const struct kith_contact *c,
 	out->blocked = c->blocked;
 	out->newer = c->newer;
 	out->online = c->session != 0;
+	out->stalled = kith__stalled(c);
 	out->request_kept = c->request_kept;
 	out->request_until_s = c->request_until_s;
 	out->added_ms = c->added_ms;
