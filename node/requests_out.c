@@ -18,11 +18,13 @@
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
 
-static const uint32_t backoff_s[] = {2, 10, 60, 300, 3600};
+/* Somebody waits for it: every few minutes in the first hour. */
+static const uint32_t backoff_s[] = {2, 5, 15, 30, 60, 120, 300, 300, 600, 900, 1800, 3600};
+#define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
 {
-	unsigned i = c->seek_fails < 4 ? c->seek_fails : 4;
+	size_t i = c->seek_fails < BACKOFFS ? c->seek_fails : BACKOFFS - 1;
 
 	c->seek_fails++;
 	c->seek = KITH_SEEK_NONE;
