@@ -81,7 +81,8 @@ int kith__cmd_requests(struct kith__cli *cli)
 	if (items == NULL)
 		return cli->exit_code;
 	if (!kith__cli_items(cli, items)) {
-		json_array_foreach(items, i, r) {
+		json_array_foreach(items, i, r)
+		{
 			char at[32];
 
 			kith__cli_time(at, kith__cli_int(r, "time"));
@@ -117,7 +118,8 @@ static json_t *find_request(struct kith__cli *cli, const char *what)
 		found = json_array_get(items, (size_t)n - 1);
 		hits = 1;
 	} else {
-		json_array_foreach(items, i, r) {
+		json_array_foreach(items, i, r)
+		{
 			if (strcmp(kith__cli_text(r, "name"), what) == 0 ||
 			    strcmp(kith__cli_text(r, "request"), what) == 0) {
 				found = r;
@@ -181,7 +183,8 @@ int kith__cmd_contacts(struct kith__cli *cli)
 	if (items == NULL)
 		return cli->exit_code;
 	if (!kith__cli_items(cli, items)) {
-		json_array_foreach(items, i, k) {
+		json_array_foreach(items, i, k)
+		{
 			bool online = strcmp(kith__cli_text(k, "presence"), "online") == 0;
 
 			kith__cli_show_name(stdout, kith__cli_title(k), 32);

@@ -57,7 +57,8 @@ int kith__cmd_mailboxes(struct kith__cli *cli)
 	if (r == NULL)
 		return cli->exit_code;
 	if (!kith__cli_items(cli, list)) {
-		json_array_foreach(list, i, m) {
+		json_array_foreach(list, i, m)
+		{
 			char seen[32];
 
 			kith__cli_time(seen, kith__cli_int(m, "last_seen"));

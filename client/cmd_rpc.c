@@ -62,9 +62,8 @@ static const json_t *method_of(const json_t *document, const char *name)
 	const json_t *m;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "methods"), i, m)
-		if (strcmp(kith__cli_text(m, "name"), name) == 0)
-			return m;
+	json_array_foreach(json_object_get(document, "methods"), i,
+			   m) if (strcmp(kith__cli_text(m, "name"), name) == 0) return m;
 	return NULL;
 }
 
@@ -73,9 +72,8 @@ static const json_t *param_of(const json_t *method, const char *name)
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(method, "params"), i, p)
-		if (strcmp(kith__cli_text(p, "name"), name) == 0)
-			return p;
+	json_array_foreach(json_object_get(method, "params"), i,
+			   p) if (strcmp(kith__cli_text(p, "name"), name) == 0) return p;
 	return NULL;
 }
 
@@ -117,7 +115,8 @@ static void method_usage(FILE *to, const json_t *m)
 	size_t i;
 
 	(void)fprintf(to, "usage: kith %s", kith__cli_text(m, "name"));
-	json_array_foreach(json_object_get(m, "params"), i, p) {
+	json_array_foreach(json_object_get(m, "params"), i, p)
+	{
 		bool must = json_is_true(json_object_get(p, "required"));
 
 		(void)fprintf(to, " %s--%s %s%s", must ? "" : "[", kith__cli_text(p, "name"),
@@ -148,7 +147,8 @@ static json_t *params_of(struct kith__cli *cli, const json_t *m)
 			return NULL;
 		}
 	}
-	json_array_foreach(json_object_get(m, "params"), i, p) {
+	json_array_foreach(json_object_get(m, "params"), i, p)
+	{
 		if (json_is_true(json_object_get(p, "required")) &&
 		    json_object_get(params, kith__cli_text(p, "name")) == NULL) {
 			kith__cli_complain("--%s is missing.", kith__cli_text(p, "name"));

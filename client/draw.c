@@ -37,7 +37,9 @@ static void draw_blocks(const struct symbol *q, bool colour)
 			bool top = dark(q, x, y), low = dark(q, x, y + 1);
 
 			(void)fputs(top && low ? "\xe2\x96\x88"
-					       : top ? "\xe2\x96\x80" : low ? "\xe2\x96\x84" : " ",
+				    : top      ? "\xe2\x96\x80"
+				    : low      ? "\xe2\x96\x84"
+					       : " ",
 				    stdout);
 		}
 		(void)fputs(colour ? "\033[0m\n" : "\n", stdout);

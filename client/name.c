@@ -38,6 +38,8 @@ static bool fits(const json_t *k, enum rule rule, const char *name)
 	const char *alias = kith__cli_text(k, "alias"), *theirs = kith__cli_text(k, "name");
 	size_t len = strlen(name);
 
+	if (alias[0] == '\0' && theirs[0] == '\0')
+		theirs = kith__cli_text(k, "short"); /* as it is shown */
 	if (strcmp(kith__cli_text(k, "state"), "removed") == 0)
 		return false;
 	switch (rule) {
@@ -58,7 +60,8 @@ static void list_hits(const json_t *contacts, enum rule rule, const char *name)
 	const json_t *k;
 
 	kith__cli_complain("this name means more than one contact:");
-	json_array_foreach(contacts, i, k) {
+	json_array_foreach(contacts, i, k)
+	{
 		if (!fits(k, rule, name))
 			continue;
 		(void)fputs("  ", stderr);
@@ -80,7 +83,8 @@ json_t *kith__cli_contact(struct kith__cli *cli, const char *name)
 		json_t *k;
 		size_t i;
 
-		json_array_foreach(contacts, i, k) {
+		json_array_foreach(contacts, i, k)
+		{
 			if (fits(k, (enum rule)rule, name)) {
 				found = k;
 				hits++;

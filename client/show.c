@@ -60,7 +60,8 @@ void kith__cli_show_name(FILE *to, const char *text, size_t width)
 
 const char *kith__cli_title(const json_t *contact)
 {
-	const char *alias = kith__cli_text(contact, "alias"), *name = kith__cli_text(contact, "name");
+	const char *alias = kith__cli_text(contact, "alias"),
+		   *name = kith__cli_text(contact, "name");
 
 	if (alias[0] != '\0')
 		return alias;
@@ -112,7 +113,8 @@ void kith__cli_state(char out[128], const json_t *state)
 
 	if (strcmp(step, "kept") == 0) {
 		kith__cli_date(date, kith__cli_int(kept, "until"));
-		(void)snprintf(out, 128, "kept by %d until %s", (int)kith__cli_int(kept, "n"), date);
+		(void)snprintf(out, 128, "kept by %d until %s", (int)kith__cli_int(kept, "n"),
+			       date);
 	} else if (json_is_integer(json_object_get(state, step))) {
 		kith__cli_time(date, kith__cli_int(state, step));
 		(void)snprintf(out, 128, "%.16s %s", step, date);
@@ -167,7 +169,6 @@ bool kith__cli_items(const struct kith__cli *cli, const json_t *items)
 
 	if (!cli->json)
 		return false;
-	json_array_foreach(items, i, item)
-		kith__cli_line(item);
+	json_array_foreach(items, i, item) kith__cli_line(item);
 	return true;
 }

@@ -119,8 +119,8 @@ bool kith__cli_start(struct kith__cli *cli)
 	if (!kith__cli_socket(cli, socket, sizeof(socket)))
 		return false;
 	make_folders(socket);
-	(void)snprintf(log, sizeof(log), "%.*s.log", (int)(strlen(socket) > 900 ? 900 : strlen(socket)),
-		       socket);
+	(void)snprintf(log, sizeof(log), "%.*s.log",
+		       (int)(strlen(socket) > 900 ? 900 : strlen(socket)), socket);
 	if (pipe(pipes) != 0)
 		return false;
 	(void)fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
@@ -193,16 +193,16 @@ static int profile(struct kith__cli *cli, bool *fresh)
 static int invitation(struct kith__cli *cli)
 {
 	bool self = (cli->given & KITH__OPT_BIT(SELF)) != 0;
-	json_t *r = kith__cli_call(cli, "invitation.create",
-				   json_pack("{s:b}", "include_self", self));
+	json_t *r =
+		kith__cli_call(cli, "invitation.create", json_pack("{s:b}", "include_self", self));
 
 	if (r == NULL)
 		return cli->exit_code;
 	if (cli->json) {
 		kith__cli_line(r);
 	} else {
-		(void)printf("%s%s\n", cli->quiet ? "" : "Your invitation:  ",
-			     kith__cli_text(r, "link"));
+		(void)printf("%s%s\n",
+			     cli->quiet ? "" : "Your invitation:  ", kith__cli_text(r, "link"));
 		if (!cli->quiet && cli->tty)
 			kith__cli_qr(cli, json_object_get(r, "qr"), kith__cli_text(r, "link"));
 	}

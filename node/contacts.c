@@ -82,6 +82,7 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 		return NULL;
 	}
 	n->next_contact++;
+	kith__publish_soon(n); /* with the first contact, a presence record is of use */
 	return c;
 }
 
@@ -170,6 +171,8 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 	size_t len = strlen(alias);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (c == NULL)
 		return KITH_E_NOTFOUND;
 	if (len > KITH_NAME_MAX || !kith_text_valid(alias, len))

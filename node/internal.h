@@ -375,6 +375,7 @@ uint64_t kith__open_batch(const struct kith_node *n);
 bool kith__durable(const struct kith_node *n, uint64_t batch);
 /* row.c: one function per row; asserts that the store took it (caps are checked before input). */
 void kith__put(struct kith_node *n, const struct kith_op *op);
+int kith__may_write(const struct kith_node *n) KITH_MUST_USE; /* NOSPACE, IO: no new rows by calls */
 void kith__row_contact(struct kith_node *n, const struct kith_contact *c);
 void kith__row_device(struct kith_node *n, const struct kith_contact *c);
 void kith__row_conversation(struct kith_node *n, const struct kith_contact *c);
@@ -444,6 +445,7 @@ const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
 size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
+void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
 void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
@@ -651,8 +653,7 @@ kith_time kith__mbox_jobs_deadline(const struct kith_node *n);
 void kith__mbox_jobs_free(struct kith_node *n);       /* calls no fn */
 bool kith__mbox_jobs_idle(const struct kith_node *n); /* nothing ordered, nothing running */
 /* work.c */
-typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b,
-			     const struct kith_work *w);
+typedef void (*kith_work_fn)(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w);
 bool kith__work_job(struct kith_node *n, struct kith_job **out);
 bool kith__work_done(struct kith_node *n, struct kith_job *job); /* true: was bulk work */
 int kith__work_stamp(struct kith_node *n, const uint8_t q[static 32], unsigned bits,
@@ -664,19 +665,21 @@ struct kith_work_request {
 };
 int kith__work_request(struct kith_node *n, const struct kith_work_request *q, kith_work_fn fn,
 		       uint64_t a, uint64_t b) KITH_MUST_USE;
-/* Which of `tags` are knock slots of S at ml on `day`: results through kith__work_hits. */
+#define KITH_KNOCK_SLOTS 16384u /* of (S, ML, day): crypto.md 4 */
 struct kith_work_knocks {
 	const uint8_t *s, *ml;
 	uint64_t day;
-	const uint8_t (*tags)[16];
-	size_t count;
 };
+/* The table of the knock slots of S at ml on `day`; fn takes it with kith__work_table. */
 int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn,
 		      uint64_t a, uint64_t b) KITH_MUST_USE;
 const uint8_t *kith__work_stamp_result(const struct kith_work *w);
 uint64_t kith__work_nonce(const struct kith_work *w);
-size_t kith__work_hits(const struct kith_work *w, const uint16_t **slot, const uint32_t **tag_index,
-		       const uint8_t (**tags)[16]);
+uint32_t *kith__work_table(struct kith_work *w); /* the caller's from now on */
+/* The slot of (S, ML, day) that `tag` is of, by the table made for it. */
+bool kith__knock_slot(const uint32_t *table, const struct kith_work_knocks *k,
+		      const uint8_t tag[static 16], uint16_t *slot);
+void kith__knock_table_free(struct kith_node *n, uint32_t *table); /* wiped; NULL is allowed */
 void kith__work_free(struct kith_node *n);
 /* mbox_choose.c, mbox_fetch.c */
 void kith__choose_tick(struct kith_node *n);

@@ -43,6 +43,7 @@ void kith__fetch_free(struct kith_node *n)
 
 	if (f == NULL)
 		return;
+	kith__knocks_free(n, f->knocks);
 	kith_alloc_free(n->alloc, f->want);
 	kith_alloc_free(n->alloc, f->cursor);
 	kith_wipe(f, sizeof(*f));
@@ -84,7 +85,7 @@ static void shut(struct kith_node *n, unsigned i, bool gone)
 	r->link = 0;
 	r->gen++;
 	r->knocks = r->gets = 0;
-	r->dirty = r->watches = false;
+	r->dirty = r->watches = r->listed_once = false;
 	r->state = KITH__CLOSED;
 	kith__wants_leave(n, i);
 	show_state(n, r);
@@ -128,7 +129,9 @@ static void list_next(struct kith_node *n, unsigned i)
 		r->at++;
 	if (r->at == r->groups) {
 		r->state = KITH__STANDING;
+		r->listed_once = true;
 		r->fails = 0;
+		kith__knocks_trim(n, r);
 		r->next_list = n->now + kith_rng_jitter(n->rng, S(r->again ? AGAIN_S : LIST_S), 25);
 		show_state(n, r);
 		return;

@@ -5,9 +5,7 @@
  *
  * Each P and each live cap has a bucket at a mailbox. Those that fall together (always, while
  * p = 0) share one group, so a tag is listed once, from the least of their cursors on. Tags of
- * messages are known to the tag book. A tag it does not know may be a knock: on the bulk lane all
- * slots of the group's caps are tried for the day of the page and the day before it, because a
- * request may be sealed just before midnight and put just after.
+ * messages are known to the tag book. A tag it does not know may be a knock: mbox_knocks.c.
  */
 #include <string.h>
 
@@ -206,61 +204,6 @@ static void remember_dummy(struct kith__fetcher *r, const uint8_t tag[static 16]
 		r->dummies++;
 }
 
-static void knocks_done(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w)
-{
-	unsigned reader = (unsigned)(a & 0xff);
-	struct kith__fetcher *r = &kith__fetch(n)->reader[reader];
-	const uint16_t *slot;
-	const uint32_t *index;
-	const uint8_t(*tags)[16];
-	size_t hits = kith__work_hits(w, &slot, &index, &tags);
-	struct kith__want key;
-	size_t i;
-
-	if (!r->used || r->gen != (uint32_t)(a >> 32))
-		return;
-	KITH_ASSERT(r->knocks > 0);
-	r->knocks--;
-	memset(&key, 0, sizeof(key));
-	key.knock = true;
-	key.contact = b;
-	key.epoch = (uint32_t)(a >> 8 & 0xffffff);
-	for (i = 0; i < hits; i++) {
-		key.index = slot[i];
-		kith__want_add(n, &key, reader, tags[index[i]]);
-	}
-	kith__wants_run(n);
-}
-
-static void try_knocks(struct kith_node *n, unsigned reader, const struct kith__group *g,
-		       uint32_t day, const uint8_t (*tags)[16], size_t count)
-{
-	struct kith__fetcher *r = &kith__fetch(n)->reader[reader];
-	struct kith__secret s[KITH__SECRETS];
-	unsigned secrets = kith__secrets(n, s);
-	uint64_t a = (uint64_t)r->gen << 32 | reader;
-	unsigned i;
-	unsigned k;
-	uint32_t d;
-
-	for (i = 0; i < secrets; i++) {
-		bool member = false;
-
-		for (k = 0; k < g->secrets; k++)
-			member |= g->secret[k] == s[i].id;
-		for (d = day; member && s[i].cap && day > 0 && d + 1 >= day; d--) {
-			struct kith_work_knocks q = {s[i].s, r->ml, d, tags, count};
-
-			if (kith__work_knocks(n, &q, knocks_done, a | (uint64_t)d << 8, s[i].id) ==
-			    KITH_OK)
-				r->knocks++;
-			else
-				r->again = true;
-		}
-	}
-	kith_wipe(s, sizeof(s));
-}
-
 void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count)
 {
@@ -292,5 +235,5 @@ void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__g
 		kith_wipe(&m, sizeof(m));
 	}
 	if (strangers > 0 && g != NULL && g->caps && day != 0)
-		try_knocks(n, reader, g, day, (const uint8_t(*)[16])f->page, strangers);
+		kith__knocks_try(n, reader, g, day, (const uint8_t(*)[16])f->page, strangers);
 }

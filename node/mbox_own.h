@@ -112,7 +112,8 @@ struct kith__fetcher {                      /* the reading link to one own mailb
 	unsigned groups, at;
 	bool dirty; /* listed further than the rows say */
 	kith_time next_open, next_list;
-	unsigned fails, knocks; /* knock jobs outstanding */
+	unsigned fails, knocks; /* tags that wait for a knock table */
+	bool listed_once;       /* all there was has been listed over this link */
 	struct kith__get get[KITH__GETS];
 	unsigned gets;
 	uint8_t dummy[KITH__DUMMIES][16];
@@ -144,6 +145,7 @@ struct kith_fetch {
 	struct kith__cursor *cursor;
 	size_t cursors, cursors_cap;
 	bool changed;
+	struct kith_knocks *knocks; /* mbox_knocks.c; NULL until the first stranger's tag */
 	uint8_t page[KITH_MBOX_LIST_MAX][16]; /* tags of the result at hand */
 	uint8_t blob[16][KITH_BLOB];          /* blobs of the result at hand */
 	bool there[16];
@@ -159,6 +161,12 @@ void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r);
 /* Tags of a LIST page or a PUSH: own ones become wants, the others dummies and knock candidates. */
 void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);
+/* mbox_knocks.c: knocks for the caps of `g` among tags that the mailbox files under `day` (> 0):
+ * at once where the table is ready, else when it is. Then: drops what `r` lists no more. */
+void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__group *g,
+		      uint32_t day, const uint8_t (*tags)[16], size_t count);
+void kith__knocks_trim(struct kith_node *n, const struct kith__fetcher *r);
+void kith__knocks_free(struct kith_node *n, struct kith_knocks *k);
 void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
 		    const uint8_t tag[static 16]);
 bool kith__wants_at(const struct kith_node *n, unsigned reader);

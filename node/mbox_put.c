@@ -65,7 +65,7 @@ void kith__put_failed(struct kith_node *n, struct kith_order *o, int status, boo
 	finish(n, o, status, NULL, gone);
 }
 
-static void stamped(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w)
+static void stamped(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w)
 {
 	struct kith_order *o = kith__order_find(n, a);
 

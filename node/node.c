@@ -247,6 +247,7 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_dht_network_changed(n->dht, now);
 		kith__observed_clear(n);
 		kith__publish_soon(n);
+		kith__presence_dial(n); /* addresses that worked before need no lookup */
 		break;
 	case KITH_NOTICE_RESUME:
 		kith_noncer_init(&n->noncer, n->rng);

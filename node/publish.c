@@ -293,6 +293,17 @@ static void make_knock(struct kith_node *n, const struct kith_record_secret *s, 
 	record_make(n, s, period, content);
 }
 
+static unsigned endpoint_add(struct kith_addr out[static 3], unsigned count,
+			     const struct kith_addr *a)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (kith_addr_equal(&out[i], a))
+			return count;
+	if (count < 3 && !kith_addr_is_unusable(a))
+		out[count++] = *a;
+	return count;
+}
+
 /* One reporter could send our contacts anywhere: two of different groups must agree. */
 void kith__observed(struct kith_node *n, const struct kith_addr *from, const struct kith_addr *addr)
 {
@@ -335,23 +346,15 @@ void kith__observed_clear(struct kith_node *n)
 static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static 3])
 {
 	unsigned count = 0;
-	size_t i;
-	int pass;
 
 	if (!n->cfg.publish_address)
 		return 0;
-	for (pass = 0; pass < 2; pass++) {
-		for (i = 0; i < n->own_addrs && count < 3; i++)
-			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1) &&
-			    !kith_addr_is_unusable(&n->own_addr[i]))
-				out[count++] = n->own_addr[i];
-		if (pass == 0 && count < 3 && !kith_addr_is_none(&n->observed_sure)) {
-			for (i = 0; i < count; i++)
-				if (kith_addr_equal(&out[i], &n->observed_sure))
-					break;
-			if (i == count)
-				out[count++] = n->observed_sure;
-		}
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < n->own_addrs; i++)
+			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1))
+				count = endpoint_add(out, count, &n->own_addr[i]);
+		if (pass == 0 && !kith_addr_is_none(&n->observed_sure))
+			count = endpoint_add(out, count, &n->observed_sure);
 	}
 	return count;
 }

@@ -54,9 +54,12 @@ void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live)
 		c->flow.ack_live = true;
 		return;
 	}
-	if (!c->flow.ack_owed) {
+	if (!c->flow.ack_owed || c->ack_count == 1) { /* the first one after an ack was sealed */
+		kith_time when = n->now + poisson(n, n->cfg.ack_delay_s);
+
+		if (!c->flow.ack_owed || when < c->flow.ack_at)
+			ack_due(n, c, when);
 		c->flow.ack_owed = true;
-		ack_due(n, c, n->now + poisson(n, n->cfg.ack_delay_s));
 	}
 	if ((c->ack_count >= URGENT || n->stopping) && c->flow.ack_at > n->now)
 		ack_due(n, c, n->now);

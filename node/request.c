@@ -428,20 +428,38 @@ unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER], const uint
 	return bits;
 }
 
-void kith__request_place(uint8_t tag[static 16], uint8_t wrap[static 32],
-			 const uint8_t s[static 32], uint64_t day, uint16_t slot,
-			 const uint8_t ml[static 32])
+/* day 8 | slot 2 | ML 32 */
+#define PLACE 42u
+
+static void place_write(uint8_t in[PLACE], uint64_t day, uint16_t slot, const uint8_t ml[32])
 {
-	uint8_t in[42], pre[32];
 	struct kith_writer w;
 
-	kith_writer_init(&w, in, sizeof(in));
+	kith_writer_init(&w, in, PLACE);
 	kith_write_u64(&w, day);
 	kith_write_u16(&w, slot);
 	kith_write_bytes(&w, ml, 32);
 	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+}
+
+void kith__request_tag(uint8_t tag[static 16], const uint8_t s[static 32], uint64_t day,
+		       uint16_t slot, const uint8_t ml[static 32])
+{
+	uint8_t in[PLACE], pre[32];
+
+	place_write(in, day, slot, ml);
 	kith_kdf(pre, s, 32, KITH_L_KN_SLOT, in, sizeof(in));
 	kith__knock_tag(tag, pre);
-	kith_kdf(wrap, s, 32, KITH_L_KN_WRAP, in, sizeof(in));
 	kith_wipe(pre, sizeof(pre));
+}
+
+void kith__request_place(uint8_t tag[static 16], uint8_t wrap[static 32],
+			 const uint8_t s[static 32], uint64_t day, uint16_t slot,
+			 const uint8_t ml[static 32])
+{
+	uint8_t in[PLACE];
+
+	kith__request_tag(tag, s, day, slot, ml);
+	place_write(in, day, slot, ml);
+	kith_kdf(wrap, s, 32, KITH_L_KN_WRAP, in, sizeof(in));
 }

@@ -69,7 +69,9 @@ bool kith__request_work_search(uint64_t *nonce, uint64_t count, const uint8_t ik
 unsigned kith__request_work_bits(const uint8_t in[static KITH_INNER], const uint8_t ik_b[static 32],
 				 const uint8_t ml[static 32], uint64_t day);
 void kith__request_work_put(uint8_t in[static KITH_INNER], uint64_t nonce);
-/* Tag and wrap key of a request slot (0..16,383) at mailbox ml on `day`. */
+/* Tag of a request slot (0..16,383) at mailbox ml on `day`; then tag and wrap key. */
+void kith__request_tag(uint8_t tag[static 16], const uint8_t s[static 32], uint64_t day,
+		       uint16_t slot, const uint8_t ml[static 32]);
 void kith__request_place(uint8_t tag[static 16], uint8_t wrap[static 32],
 			 const uint8_t s[static 32], uint64_t day, uint16_t slot,
 			 const uint8_t ml[static 32]);

@@ -438,6 +438,7 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 		kith__outbox_reseal(n, c);
 	kith__contact_link(n, c); /* a known device: its new link root */
 	kith__tagbook_changed(n);
+	kith__publish_soon(n); /* now somebody may ask for the presence record */
 	kith__event(n, KITH_EVENT_CONTACT_NEW, c->conv, c->id);
 	kith__delivery_run(n, c);
 	*out = c;
@@ -452,6 +453,8 @@ int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias
 	int status;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (p == NULL)
 		return KITH_E_NOTFOUND;
 	if (alias != NULL &&
@@ -626,6 +629,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	kith__contact_link(n, c); /* a known device: its new link root */
 	kith__tagbook_changed(n);
 	kith__presence_want(n, c);
+	kith__publish_soon(n);
 	kith__event(n, KITH_EVENT_CONTACT_CHANGED, c->conv, c->id);
 	kith__delivery_run(n, c);
 	return true;
@@ -699,6 +703,8 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 	size_t hints = 0;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if ((name != NULL &&

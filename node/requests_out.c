@@ -18,11 +18,13 @@
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
 
-static const uint32_t backoff_s[] = {2, 10, 60, 300, 3600};
+/* A link is often used within seconds of being made: its record may not be out yet. */
+static const uint32_t backoff_s[] = {1, 1, 2, 3, 5, 10, 60, 300, 3600};
+#define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
 {
-	unsigned i = c->seek_fails < 4 ? c->seek_fails : 4;
+	size_t i = c->seek_fails < BACKOFFS ? c->seek_fails : BACKOFFS - 1;
 
 	c->seek_fails++;
 	c->seek = KITH_SEEK_NONE;
@@ -363,7 +365,7 @@ out:
 	kith_alloc_free(n->alloc, blob);
 }
 
-static void work_done(struct kith_node *n, uint64_t id, uint64_t place, const struct kith_work *w)
+static void work_done(struct kith_node *n, uint64_t id, uint64_t place, struct kith_work *w)
 {
 	struct kith_contact *c = kith__contact(n, id);
 

@@ -7,8 +7,9 @@
  * run in chunks of CHUNK tries and go to the end of the queue in between, so that a dear request
  * does not hold up cheap stamps and the node can stop between two chunks.
  *
- * Knocks (crypto.md 4): the 16,384 slots of (S, ML, day) are derived one by one and looked up in
- * the listed tags, sorted before: no choice of tags makes that slow.
+ * Knocks (crypto.md 4): the tags of the 16,384 slots of (S, ML, day), once, as a sorted table of
+ * 18 bits of tag and 14 bits of slot. Against it mbox_knocks.c holds what is listed and pushed: a
+ * tag of somebody else costs a search in 64 KiB, and in one of sixteen cases one derivation.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,6 @@
 #include "node/internal.h"
 
 #define CHUNK 65536u /* tries per run: about 40 ms */
-#define SLOTS 16384u /* knock slots of a day (crypto.md 4) */
-
-struct place {
-	uint8_t tag[16];
-	uint32_t index;
-};
 
 struct kith_work {
 	struct kith_job job; /* first: the driver's handle */
@@ -34,62 +29,32 @@ struct kith_work {
 	uint64_t tried, day;
 	uint8_t key[32]; /* q, IK_B or S */
 	uint8_t ml[32], digest[32], stamp[64];
-	uint8_t (*tags)[16];
-	struct place *sorted;
-	size_t count;
-	uint16_t *slot; /* hits */
-	uint32_t *index;
-	size_t hits;
+	uint32_t *table; /* knocks: KITH_KNOCK_SLOTS entries, ascending */
 };
 
-static int by_tag(const void *pa, const void *pb)
+static int by_value(const void *pa, const void *pb)
 {
-	const struct place *a = pa;
-	const struct place *b = pb;
-	int order = memcmp(a->tag, b->tag, sizeof(a->tag));
+	const uint32_t *a = pa;
+	const uint32_t *b = pb;
 
-	if (order != 0)
-		return order;
-	return a->index < b->index ? -1 : a->index > b->index;
+	return *a < *b ? -1 : *a > *b;
 }
 
-/* The listed place of `tag`, or NULL. */
-static const struct place *find(const struct kith_work *w, const uint8_t tag[static 16])
+static uint32_t entry(const uint8_t tag[static 16], uint32_t slot)
 {
-	size_t lo = 0;
-	size_t hi = w->count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (memcmp(w->sorted[mid].tag, tag, 16) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == w->count || memcmp(w->sorted[lo].tag, tag, 16) != 0)
-		return NULL;
-	return &w->sorted[lo];
+	return (kith_load_u32(tag) & ~(KITH_KNOCK_SLOTS - 1)) | slot;
 }
 
 static void run_knocks(struct kith_work *w)
 {
 	uint8_t tag[16];
-	uint8_t wrap[32];
 	uint32_t slot;
 
-	qsort(w->sorted, w->count, sizeof(*w->sorted), by_tag);
-	for (slot = 0; slot < SLOTS && w->hits < w->count; slot++) {
-		const struct place *p;
-
-		kith__request_place(tag, wrap, w->key, w->day, (uint16_t)slot, w->ml);
-		p = find(w, tag);
-		if (p == NULL)
-			continue;
-		w->slot[w->hits] = (uint16_t)slot;
-		w->index[w->hits++] = p->index;
+	for (slot = 0; slot < KITH_KNOCK_SLOTS; slot++) {
+		kith__request_tag(tag, w->key, w->day, (uint16_t)slot, w->ml);
+		w->table[slot] = entry(tag, slot);
 	}
-	kith_wipe(wrap, sizeof(wrap));
+	qsort(w->table, KITH_KNOCK_SLOTS, sizeof(*w->table), by_value);
 	w->done = true;
 }
 
@@ -111,14 +76,19 @@ static void run(struct kith_job *job)
 	job->status = KITH_OK;
 }
 
+void kith__knock_table_free(struct kith_node *n, uint32_t *table)
+{
+	if (table == NULL)
+		return;
+	kith_wipe(table, KITH_KNOCK_SLOTS * sizeof(*table));
+	kith_alloc_free(n->alloc, table);
+}
+
 static void work_free(struct kith_node *n, struct kith_work *w)
 {
 	if (w == NULL)
 		return;
-	kith_alloc_free(n->alloc, w->tags);
-	kith_alloc_free(n->alloc, w->sorted);
-	kith_alloc_free(n->alloc, w->slot);
-	kith_alloc_free(n->alloc, w->index);
+	kith__knock_table_free(n, w->table);
 	kith_wipe(w, sizeof(*w));
 	kith_alloc_free(n->alloc, w);
 }
@@ -198,43 +168,22 @@ int kith__work_request(struct kith_node *n, const struct kith_work_request *q, k
 	return KITH_OK;
 }
 
-/* Room for the tags and their hits. */
-static int knocks_room(struct kith_node *n, struct kith_work *w, size_t count)
-{
-	w->tags = kith_alloc_zero(n->alloc, count, sizeof(*w->tags));
-	w->sorted = kith_alloc_zero(n->alloc, count, sizeof(*w->sorted));
-	w->slot = kith_alloc_zero(n->alloc, count, sizeof(*w->slot));
-	w->index = kith_alloc_zero(n->alloc, count, sizeof(*w->index));
-	return w->tags != NULL && w->sorted != NULL && w->slot != NULL && w->index != NULL
-		       ? KITH_OK
-		       : KITH_E_NOMEM;
-}
-
 int kith__work_knocks(struct kith_node *n, const struct kith_work_knocks *k, kith_work_fn fn,
 		      uint64_t a, uint64_t b)
 {
 	struct kith_work *w;
-	int status;
-	size_t i;
+	int status = make(n, KITH_WORK_KNOCKS, &w);
 
-	KITH_ASSERT(k->count > 0 && k->count <= KITH_MBOX_LIST_MAX);
-	status = make(n, KITH_WORK_KNOCKS, &w);
 	if (status != KITH_OK)
 		return status;
-	status = knocks_room(n, w, k->count);
-	if (status != KITH_OK) {
+	w->table = kith_alloc_zero(n->alloc, KITH_KNOCK_SLOTS, sizeof(*w->table));
+	if (w->table == NULL) {
 		work_free(n, w);
-		return status;
+		return KITH_E_NOMEM;
 	}
 	memcpy(w->key, k->s, 32);
 	memcpy(w->ml, k->ml, 32);
 	w->day = k->day;
-	w->count = k->count;
-	memcpy(w->tags, k->tags, k->count * sizeof(*w->tags));
-	for (i = 0; i < k->count; i++) {
-		memcpy(w->sorted[i].tag, k->tags[i], 16);
-		w->sorted[i].index = (uint32_t)i;
-	}
 	give(n, w, fn, a, b);
 	return KITH_OK;
 }
@@ -277,14 +226,39 @@ uint64_t kith__work_nonce(const struct kith_work *w)
 	return w->tried;
 }
 
-size_t kith__work_hits(const struct kith_work *w, const uint16_t **slot, const uint32_t **tag_index,
-		       const uint8_t (**tags)[16])
+uint32_t *kith__work_table(struct kith_work *w)
 {
+	uint32_t *table = w->table;
+
 	KITH_ASSERT(w->kind == KITH_WORK_KNOCKS && w->done);
-	*slot = w->slot;
-	*tag_index = w->index;
-	*tags = (const uint8_t(*)[16])w->tags;
-	return w->hits;
+	w->table = NULL;
+	return table;
+}
+
+bool kith__knock_slot(const uint32_t *table, const struct kith_work_knocks *k,
+		      const uint8_t tag[static 16], uint16_t *slot)
+{
+	const uint32_t first = entry(tag, 0);
+	size_t lo = 0;
+	size_t hi = KITH_KNOCK_SLOTS;
+	uint8_t full[16];
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (table[mid] < first)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < KITH_KNOCK_SLOTS && entry(tag, table[lo] % KITH_KNOCK_SLOTS) == table[lo];
+	     lo++) {
+		*slot = (uint16_t)(table[lo] % KITH_KNOCK_SLOTS);
+		kith__request_tag(full, k->s, k->day, *slot, k->ml);
+		if (memcmp(full, tag, sizeof(full)) == 0)
+			return true;
+	}
+	return false;
 }
 
 void kith__work_free(struct kith_node *n)

@@ -29,7 +29,8 @@ struct file {
 };
 
 struct sim_disk {
-	bool detached;
+	bool detached, limited;
+	uint32_t left; /* limited: changes that still reach it */
 	struct file file[FILES_MAX];
 };
 
@@ -41,11 +42,22 @@ struct sim_disk *sim_disk_new(void)
 void sim_disk_detach(struct sim_disk *d, bool on)
 {
 	d->detached = on;
+	d->limited = false;
 }
 
-static bool detached(const void *ctx)
+void sim_disk_stop_after(struct sim_disk *d, uint32_t changes)
 {
-	return ((const struct sim_disk *)ctx)->detached;
+	d->detached = false;
+	d->limited = true;
+	d->left = changes;
+}
+
+/* True: the process that makes this change is dead. */
+static bool swallowed(struct sim_disk *d)
+{
+	if (d->limited && d->left-- == 0)
+		sim_disk_detach(d, true);
+	return d->detached;
 }
 
 static void undo_clear(struct file *f)
@@ -164,7 +176,7 @@ static int disk_write(void *ctx, uint32_t file, uint64_t offset, const void *src
 	struct file *f = &((struct sim_disk *)ctx)->file[file];
 	int status;
 
-	if (detached(ctx))
+	if (swallowed(ctx))
 		return KITH_OK;
 	status = remember(f, offset, len);
 	if (status == KITH_OK && offset + len > f->size)
@@ -179,7 +191,7 @@ static int disk_truncate(void *ctx, uint32_t file, uint64_t size)
 	struct file *f = &((struct sim_disk *)ctx)->file[file];
 	int status;
 
-	if (detached(ctx))
+	if (swallowed(ctx))
 		return KITH_OK;
 	if (size >= f->size)
 		return resize(f, (size_t)size);
@@ -191,7 +203,7 @@ static int disk_truncate(void *ctx, uint32_t file, uint64_t size)
 
 static int disk_sync(void *ctx, uint32_t file)
 {
-	if (!detached(ctx))
+	if (!swallowed(ctx))
 		undo_clear(&((struct sim_disk *)ctx)->file[file]);
 	return KITH_OK;
 }
@@ -208,7 +220,7 @@ static int disk_remove(void *ctx, const char *name)
 
 	if (f == NULL)
 		return KITH_E_NOTFOUND;
-	if (!detached(ctx))
+	if (!swallowed(ctx))
 		file_clear(f);
 	return KITH_OK;
 }
@@ -220,7 +232,7 @@ static int disk_rename(void *ctx, const char *from, const char *to)
 
 	if (f == NULL || strlen(to) >= NAME_MAX_BYTES)
 		return KITH_E_NOTFOUND;
-	if (detached(ctx))
+	if (swallowed(ctx))
 		return KITH_OK;
 	if (old != NULL && old != f)
 		file_clear(old);

@@ -9,6 +9,8 @@
 #include "base/map.h"
 #include "sim/sim.h"
 
+#define WRITES_OF_A_COMMIT 24u
+
 static void trace(struct sim_world *w, struct sim_host *h, enum sim_kind kind, uint32_t peer,
 		  size_t len)
 {
@@ -116,6 +118,21 @@ int sim_host_boot(struct sim_world *w, struct sim_host *h)
 	return KITH_OK;
 }
 
+/* The commit at which a process dies: none, some or all of its writes were made. */
+static void die_writing(struct sim_world *w, struct sim_host *h, enum kith_lane lane)
+{
+	struct kith_job *job = h->job[lane];
+
+	h->job[lane] = NULL;
+	if (job == NULL || lane == KITH_LANE_BULK)
+		return;
+	sim_disk_stop_after(h->disk, sim_draw_below(&w->draw, SIM_DRAW_FAULT, h->index, h->boot,
+						    (uint64_t)1 << 32 | lane, WRITES_OF_A_COMMIT));
+	job->run(job);
+	sim_disk_detach(h->disk, true);
+	h->engine.done(h->engine.self, job, w->now); /* nobody fetches what it would send */
+}
+
 void sim_host_kill(struct sim_world *w, struct sim_host *h, bool power)
 {
 	unsigned lane;
@@ -124,7 +141,7 @@ void sim_host_kill(struct sim_world *w, struct sim_host *h, bool power)
 	h->up = false;
 	h->generation++;
 	for (lane = 0; lane < KITH_LANE_COUNT; lane++)
-		h->job[lane] = NULL;    /* what a worker was doing ends with the process */
+		die_writing(w, h, (enum kith_lane)lane);
 	sim_disk_detach(h->disk, true); /* what closing would write no longer reaches the disk */
 	kith_node_free(h->node);
 	kith_store_close(h->account);
@@ -206,6 +223,9 @@ void sim_host_turn(struct sim_world *w, struct sim_host *h, const struct sim_eve
 	if (e != NULL) {
 		if (!h->up || (e->kind != SIM_PACKET && e->generation != h->generation))
 			return;
+		if (e->kind == SIM_TIMER && e->at != h->timer_at)
+			return; /* a nearer one was set after it */
+		w->kinds[e->kind]++;
 		trace(w, h, e->kind, e->src, e->len);
 		feed(w, h, e);
 	}

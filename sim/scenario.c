@@ -26,6 +26,7 @@ static const struct {
 	}
 	KEY("run", "name", TEXT, name, 0, 0),
 	KEY("run", "seed", COUNT, seed, 0, UINT64_MAX),
+	KEY("run", "clock", TIME, clock, 0, 86399ull * 1000000u),
 	KEY("run", "duration", TIME, duration, 1, 366ull * 86400u * 1000000u),
 	KEY("run", "heal", TIME, heal, 0, 366ull * 86400u * 1000000u),
 	KEY("nodes", "count", COUNT, nodes, 2, SIM_NODES_MAX),
@@ -61,6 +62,7 @@ static void defaults(struct sim_plan *p)
 	p->seed = 1;
 	p->nodes = 3;
 	p->always_on = 1;
+	p->clock = 43200u * (kith_time)KITH_US_PER_S;
 	p->duration = 600u * (kith_time)KITH_US_PER_S;
 	p->heal = 300u * (kith_time)KITH_US_PER_S;
 	p->latency_min_us = 20000;

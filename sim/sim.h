@@ -71,6 +71,8 @@ struct kith_disk sim_disk_table(struct sim_disk *d);
 void sim_disk_cut(struct sim_disk *d, const struct sim_draw *draw, uint32_t node, uint64_t n);
 /* While detached, writes are swallowed: the process that makes them is dead. */
 void sim_disk_detach(struct sim_disk *d, bool on);
+/* Only this many more changes (writes, syncs, renames) reach the disk; then it is detached. */
+void sim_disk_stop_after(struct sim_disk *d, uint32_t changes);
 size_t sim_disk_bytes(const struct sim_disk *d);
 
 /* ---- scenario.c ---- */
@@ -78,6 +80,7 @@ struct sim_plan {
 	char name[64];
 	uint64_t seed;
 	uint32_t nodes, always_on;               /* users = nodes - always_on */
+	kith_time clock;                         /* time of the day, UTC, at the start */
 	kith_time duration, heal;                /* heal: faults end this long before the end */
 	uint32_t latency_min_us, latency_max_us; /* one way, drawn per pair */
 	uint32_t jitter_us;
@@ -137,7 +140,7 @@ struct sim_world {
 	struct sim_host *host;
 	struct sim_work *work;
 	uint32_t made;
-	uint64_t events;
+	uint64_t events, kinds[4];
 	bool verbose;
 };
 bool sim_world_init(struct sim_world *w, const struct sim_plan *plan);

@@ -368,8 +368,28 @@ void sim_work_drain(struct sim_world *w, struct sim_host *h)
 				(unsigned)h->index, line.text);
 }
 
+/* What is worth a look, on stderr. */
+static void tell_letters(const struct sim_world *w)
+{
+	static const char *const steps[] = {"queued", "kept", "delivered", "read", "cancelled"};
+	uint32_t i;
+
+	for (i = 0; i < w->plan.messages; i++) {
+		const struct letter *l = &w->work->letter[i];
+
+		if (l->accepted && l->shown == 1 && l->step == KITH_STEP_DELIVERED)
+			continue;
+		fprintf(stderr, "letter %u from node %u to node %u, said at %.3f: %s, shown %u, %s\n",
+			(unsigned)i, (unsigned)l->from, (unsigned)l->to, (double)l->said / 1e6,
+			l->accepted ? "accepted" : "not accepted", (unsigned)l->shown,
+			steps[l->step]);
+	}
+}
+
 void sim_work_finish(struct sim_world *w)
 {
+	if (w->verbose)
+		tell_letters(w);
 	if (w->work->pages != 0)
 		fprintf(stderr, "kith-sim: %u pages of history were not answered\n",
 			(unsigned)w->work->pages);
@@ -456,7 +476,11 @@ bool sim_work_report(const struct sim_world *w, bool json)
 	line(json, "sent", (double)bytes / (double)w->plan.nodes / ((double)w->plan.duration / 1e6),
 	     "B/s", w->plan.nodes);
 	line(json, "rss", (double)usage.ru_maxrss, "KiB", w->plan.nodes);
-	line(json, "events", (double)w->events, "count", w->plan.nodes);
+	line(json, "events.packet", (double)w->kinds[SIM_PACKET], "count", w->plan.nodes);
+	line(json, "events.timer", (double)w->kinds[SIM_TIMER], "count", w->plan.nodes);
+	line(json, "events.job", (double)w->kinds[SIM_DISK], "count", w->plan.nodes);
+	line(json, "cpu", (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6, "s",
+	     w->plan.nodes);
 	sim_world_trace_hash(w, hash);
 	kith_hex_encode(hex, hash, 32);
 	if (json)

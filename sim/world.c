@@ -10,12 +10,12 @@
 #include "base/alloc.h"
 #include "sim/sim.h"
 
-#define WALL_START_MS 1767225600000u /* 2026-01-01T00:00:00Z */
-#define BASE_PORT     20000u
+#define WALL_DAY_MS 1767225600000u /* 2026-01-01T00:00:00Z */
+#define BASE_PORT   20000u
 
 uint64_t sim_world_wall_ms(const struct sim_world *w)
 {
-	return WALL_START_MS + w->now / 1000u;
+	return WALL_DAY_MS + (w->plan.clock + w->now) / 1000u;
 }
 
 /* One /24 of the benchmarking range (RFC 2544) for each node, so that prefix rules see distinct

@@ -28,7 +28,8 @@ static const struct {
 	{KITH__RPC_NOT_ACCEPTED, "not_accepted"},
 };
 
-json_t *kith__error_object(json_t *id, enum kith__rpc code, const char *sentence, json_t *data)
+json_t *kith__control_error_object(json_t *id, enum kith__rpc code, const char *sentence,
+				   json_t *data)
 {
 	const char *name = "internal";
 
@@ -52,7 +53,7 @@ static void finish(struct kith_control *c, struct kith__call *call, json_t *line
 			kith__control_line(c, caller, line);
 		else
 			json_decref(line);
-		kith__call_free(c, call);
+		kith__control_call_free(c, call);
 		return;
 	}
 	if (call->id != NULL)
@@ -60,11 +61,11 @@ static void finish(struct kith_control *c, struct kith__call *call, json_t *line
 	else
 		json_decref(line);
 	call->batch = NULL;
-	kith__call_free(c, call);
-	kith__batch_less(c, caller, batch);
+	kith__control_call_free(c, call);
+	kith__control_batch_less(c, caller, batch);
 }
 
-void kith__batch_less(struct kith_control *c, uint32_t caller, struct kith__batch *batch)
+void kith__control_batch_less(struct kith_control *c, uint32_t caller, struct kith__batch *batch)
 {
 	if (--batch->open > 0)
 		return;
@@ -77,56 +78,59 @@ void kith__batch_less(struct kith_control *c, uint32_t caller, struct kith__batc
 	kith_alloc_free(c->alloc, batch);
 }
 
-void kith__answer(struct kith_control *c, struct kith__call *call, json_t *result)
+void kith__control_answer(struct kith_control *c, struct kith__call *call, json_t *result)
 {
 	json_t *line;
 
 	if (result == NULL) {
-		kith__error(c, call, KITH__RPC_INTERNAL, "Memory is short.", NULL);
+		kith__control_error(c, call, KITH__RPC_INTERNAL, "Memory is short.", NULL);
 		return;
 	}
 	line = json_pack("{s:s,s:O?,s:o}", "jsonrpc", "2.0", "id", call->id, "result", result);
 	finish(c, call, line);
 }
 
-void kith__error(struct kith_control *c, struct kith__call *call, enum kith__rpc code,
-		 const char *sentence, json_t *data)
+void kith__control_error(struct kith_control *c, struct kith__call *call, enum kith__rpc code,
+			 const char *sentence, json_t *data)
 {
-	finish(c, call, kith__error_object(call->id, code, sentence, data));
+	finish(c, call, kith__control_error_object(call->id, code, sentence, data));
 }
 
-void kith__error_param(struct kith_control *c, struct kith__call *call, const char *name,
-		       const char *sentence)
+void kith__control_error_param(struct kith_control *c, struct kith__call *call, const char *name,
+			       const char *sentence)
 {
-	kith__error(c, call, KITH__RPC_PARAMS, sentence, json_pack("{s:s}", "param", name));
+	kith__control_error(c, call, KITH__RPC_PARAMS, sentence, json_pack("{s:s}", "param", name));
 }
 
-void kith__error_status(struct kith_control *c, struct kith__call *call, int status)
+void kith__control_error_status(struct kith_control *c, struct kith__call *call, int status)
 {
 	switch ((enum kith_status)status) {
 	case KITH_E_NOTFOUND:
-		kith__error(c, call, KITH__RPC_NOT_FOUND, "There is no such thing.", NULL);
+		kith__control_error(c, call, KITH__RPC_NOT_FOUND, "There is no such thing.", NULL);
 		return;
 	case KITH_E_EXISTS:
-		kith__error(c, call, KITH__RPC_CONFLICT, "It exists, with other content.", NULL);
+		kith__control_error(c, call, KITH__RPC_CONFLICT, "It exists, with other content.",
+				    NULL);
 		return;
 	case KITH_E_STATE:
-		kith__error(c, call, KITH__RPC_CONFLICT, "Not possible in the present state.", NULL);
+		kith__control_error(c, call, KITH__RPC_CONFLICT,
+				    "Not possible in the present state.", NULL);
 		return;
 	case KITH_E_MALFORMED:
-		kith__error(c, call, KITH__RPC_PARAMS, "A parameter has no legal form.", NULL);
+		kith__control_error(c, call, KITH__RPC_PARAMS, "A parameter has no legal form.",
+				    NULL);
 		return;
 	case KITH_E_FULL:
-		kith__error(c, call, KITH__RPC_LIMIT, "There are too many already.",
-			    json_pack("{s:n}", "retry_after_ms"));
+		kith__control_error(c, call, KITH__RPC_LIMIT, "There are too many already.",
+				    json_pack("{s:n}", "retry_after_ms"));
 		return;
 	case KITH_E_IO:
 	case KITH_E_NOSPACE:
-		kith__error(c, call, KITH__RPC_STORAGE,
-			    "The disk is full or fails; nothing was accepted.", NULL);
+		kith__control_error(c, call, KITH__RPC_STORAGE,
+				    "The disk is full or fails; nothing was accepted.", NULL);
 		return;
 	case KITH_E_LOCKED:
-		kith__error(c, call, KITH__RPC_LOCKED, "The profile is locked.", NULL);
+		kith__control_error(c, call, KITH__RPC_LOCKED, "The profile is locked.", NULL);
 		return;
 	case KITH_OK:
 	case KITH_E_NOMEM:
@@ -134,22 +138,23 @@ void kith__error_status(struct kith_control *c, struct kith__call *call, int sta
 	case KITH_E_EXPIRED:
 	case KITH_E_VERSION: break;
 	}
-	kith__error(c, call, KITH__RPC_INTERNAL, kith_status_text(status), NULL);
+	kith__control_error(c, call, KITH__RPC_INTERNAL, kith_status_text(status), NULL);
 }
 
-void kith__wait(struct kith_control *c, struct kith__call *call, int status, kith__step_fn *step)
+void kith__control_wait(struct kith_control *c, struct kith__call *call, int status,
+			kith__step_fn *step)
 {
 	if (status == KITH_OK)
 		call->step = step;
 	else
-		kith__error_status(c, call, status);
+		kith__control_error_status(c, call, status);
 }
 
-void kith__step_done(struct kith_control *c, struct kith__call *call,
-		     const struct kith_node_reply *r)
+void kith__control_step_done(struct kith_control *c, struct kith__call *call,
+			     const struct kith_node_reply *r)
 {
 	if (r->status == KITH_OK)
-		kith__answer(c, call, json_null());
+		kith__control_answer(c, call, json_null());
 	else
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 }

@@ -44,11 +44,11 @@ static bool id_ok(const json_t *id)
 	       (json_is_string(id) && json_string_length(id) <= ID_MAX);
 }
 
-static const struct kith__method *find(const char *name)
+static const struct kith__control_method *find(const char *name)
 {
 	for (size_t i = 0; i < KITH__METHODS; i++)
-		if (strcmp(kith__method[i].name, name) == 0)
-			return &kith__method[i];
+		if (strcmp(kith__control_method[i].name, name) == 0)
+			return &kith__control_method[i];
 	return NULL;
 }
 
@@ -57,18 +57,18 @@ static void run(struct kith_control *c, struct kith__call *call, unsigned rights
 	static const char *const need[] = {"R", "S", "C", "A", "O"};
 	struct kith_node_identity id;
 	struct kith__args args;
-	const struct kith__method *m = call->method;
+	const struct kith__control_method *m = call->method;
 
 	if (m->right != 0 && (rights & m->right) == 0) {
 		size_t bit = 0;
 
 		while ((m->right >> bit & 1u) == 0)
 			bit++;
-		kith__error(c, call, KITH__RPC_DENIED, "This connection may not do that.",
-			    json_pack("{s:s}", "needs", need[bit]));
+		kith__control_error(c, call, KITH__RPC_DENIED, "This connection may not do that.",
+				    json_pack("{s:s}", "needs", need[bit]));
 	} else if (!m->open && kith_node_identity(c->n, &id) != KITH_OK) {
-		kith__error(c, call, KITH__RPC_LOCKED, "There is no open profile.", NULL);
-	} else if (kith__params(c, call, params, &args)) {
+		kith__control_error(c, call, KITH__RPC_LOCKED, "There is no open profile.", NULL);
+	} else if (kith__control_params(c, call, params, &args)) {
 		m->run(c, call, &args);
 	}
 }
@@ -82,7 +82,7 @@ static void refuse(struct kith_control *c, uint32_t caller, struct kith__batch *
 		return;
 	}
 	(void)json_array_set_new(batch->answer, index, line);
-	kith__batch_less(c, caller, batch);
+	kith__control_batch_less(c, caller, batch);
 }
 
 /* One request object; `batch` NULL when it stands alone. */
@@ -93,27 +93,28 @@ static void take(struct kith_control *c, struct kith__caller *who, json_t *objec
 	json_t *params = json_object_get(object, "params");
 	const char *version = json_string_value(json_object_get(object, "jsonrpc"));
 	const char *name = json_string_value(json_object_get(object, "method"));
-	const struct kith__method *m;
+	const struct kith__control_method *m;
 	struct kith__call *call;
 
 	if (!id_ok(id) || version == NULL || strcmp(version, "2.0") != 0 || name == NULL) {
 		refuse(c, who->number, batch, index,
-		       kith__error_object(id_ok(id) ? id : NULL, KITH__RPC_REQUEST,
-					  "This is no JSON-RPC 2.0 request.", NULL));
+		       kith__control_error_object(id_ok(id) ? id : NULL, KITH__RPC_REQUEST,
+						  "This is no JSON-RPC 2.0 request.", NULL));
 		return;
 	}
 	m = find(name);
-	call = kith__call_new(c, who->number);
+	call = kith__control_call_new(c, who->number);
 	if (call == NULL) {
 		refuse(c, who->number, batch, index,
-		       kith__error_object(id, KITH__RPC_LIMIT, "Too many calls wait.", NULL));
+		       kith__control_error_object(id, KITH__RPC_LIMIT, "Too many calls wait.",
+						  NULL));
 		return;
 	}
 	call->id = json_incref(id);
 	call->batch = batch;
 	call->index = index;
 	if (m == NULL) {
-		kith__error(c, call, KITH__RPC_METHOD, "There is no such method.", NULL);
+		kith__control_error(c, call, KITH__RPC_METHOD, "There is no such method.", NULL);
 		return;
 	}
 	call->method = m;
@@ -128,8 +129,9 @@ static void take_batch(struct kith_control *c, struct kith__caller *who, const j
 
 	if (count < 1 || count > KITH_CONTROL_BATCH_MAX) {
 		kith__control_line(c, who->number,
-				   kith__error_object(NULL, KITH__RPC_REQUEST,
-						      "A batch holds 1 to 64 calls.", NULL));
+				   kith__control_error_object(NULL, KITH__RPC_REQUEST,
+							      "A batch holds 1 to 64 calls.",
+							      NULL));
 		return;
 	}
 	batch = kith_alloc_zero(c->alloc, 1, sizeof(*batch));
@@ -143,22 +145,22 @@ static void take_batch(struct kith_control *c, struct kith__caller *who, const j
 		(void)json_array_append_new(batch->answer, json_null());
 	for (size_t i = 0; i < count; i++)
 		take(c, who, json_array_get(list, i), batch, i);
-	kith__batch_less(c, who->number, batch);
+	kith__control_batch_less(c, who->number, batch);
 }
 
-void kith__codec_line(struct kith_control *c, struct kith__caller *who, const char *line,
-		      size_t len)
+void kith__control_codec_line(struct kith_control *c, struct kith__caller *who, const char *line,
+			      size_t len)
 {
 	json_error_t e;
 	json_t *root = depth_ok(line, len)
-			       ? json_loadb(line, len, JSON_REJECT_DUPLICATES, &e)
+			       ? json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e)
 			       : NULL;
 
 	if (root == NULL)
 		kith__control_line(c, who->number,
-				   kith__error_object(NULL, KITH__RPC_PARSE,
-						      "The line is no JSON value of this form.",
-						      NULL));
+				   kith__control_error_object(
+					   NULL, KITH__RPC_PARSE,
+					   "The line is no JSON value of this form.", NULL));
 	else if (json_is_array(root))
 		take_batch(c, who, root);
 	else

@@ -37,7 +37,7 @@ void kith_control_free(struct kith_control *c)
 		return;
 	for (size_t i = 0; i < c->calls_cap; i++)
 		if (c->call[i] != NULL)
-			kith__call_free(c, c->call[i]);
+			kith__control_call_free(c, c->call[i]);
 	while (c->out != NULL) {
 		struct kith__out *o = c->out;
 
@@ -92,7 +92,7 @@ void kith_control_close(struct kith_control *c, uint32_t caller)
 		call->caller = 0;
 		call->sub = NULL;
 		if (call->step == NULL) /* only waits: no reply will come to end it */
-			kith__call_free(c, call);
+			kith__control_call_free(c, call);
 	}
 	kith_alloc_free(c->alloc, who->in);
 	memset(who, 0, sizeof(*who));
@@ -108,7 +108,7 @@ void kith_control_backlog(struct kith_control *c, uint32_t caller, size_t bytes)
 
 /* ---- calls ---- */
 
-struct kith__call *kith__call_new(struct kith_control *c, uint32_t caller)
+struct kith__call *kith__control_call_new(struct kith_control *c, uint32_t caller)
 {
 	struct kith__call *call = kith_alloc_zero(c->alloc, 1, sizeof(*call));
 	void *list = c->call;
@@ -141,7 +141,7 @@ struct kith__call *kith__call_new(struct kith_control *c, uint32_t caller)
 
 _Static_assert(KITH__CALLS_MAX <= 4096, "a slot has 12 bits");
 
-void kith__call_free(struct kith_control *c, struct kith__call *call)
+void kith__control_call_free(struct kith_control *c, struct kith__call *call)
 {
 	size_t at = call->number & 0xfffu;
 	struct kith__caller *who = kith__control_caller(c, call->caller);
@@ -156,7 +156,7 @@ void kith__call_free(struct kith_control *c, struct kith__call *call)
 	json_decref(call->text);
 	kith_alloc_free(c->alloc, call->row);
 	if (call->batch != NULL)
-		kith__batch_less(c, call->caller, call->batch);
+		kith__control_batch_less(c, call->caller, call->batch);
 	KITH_ASSERT(c->call[at] == call);
 	c->call[at] = NULL;
 	c->calls--;
@@ -257,8 +257,8 @@ static void too_long(struct kith_control *c, struct kith__caller *who)
 	json_t *data = json_pack("{s:i}", "max", (int)KITH_CONTROL_LINE_MAX);
 
 	kith__control_line(c, who->number,
-			   kith__error_object(NULL, KITH__RPC_TOO_LARGE, "The line is too long.",
-					      data));
+			   kith__control_error_object(NULL, KITH__RPC_TOO_LARGE,
+						      "The line is too long.", data));
 	who->dead = true;
 }
 
@@ -284,7 +284,7 @@ static bool take_line(struct kith_control *c, struct kith__caller *who)
 	}
 	who->start += len + 1;
 	who->scanned = 0;
-	kith__codec_line(c, who, (const char *)line, len);
+	kith__control_codec_line(c, who, (const char *)line, len);
 	return true;
 }
 
@@ -338,7 +338,7 @@ static void take_replies(struct kith_control *c)
 		step = call->step;
 		call->step = NULL;
 		if (call->caller == 0)
-			kith__call_free(c, call);
+			kith__control_call_free(c, call);
 		else
 			step(c, call, &r);
 	}
@@ -350,7 +350,7 @@ static void take_news(struct kith_control *c)
 
 	while (kith_node_news(c->n, &row)) {
 		if (row.seq == 0)
-			kith__events_live(c, &row);
+			kith__control_events_live(c, &row);
 		else
 			c->news = true;
 	}
@@ -364,10 +364,10 @@ static void look_at_waits(struct kith_control *c)
 
 		if (call == NULL || !call->waiting || (!c->news && c->now < call->deadline))
 			continue;
-		if (call->method == &kith__method[KITH__METHOD_message_wait])
-			kith__message_news(c, call);
+		if (call->method == &kith__control_method[KITH__METHOD_message_wait])
+			kith__control_message_news(c, call);
 		else
-			kith__events_news(c, call);
+			kith__control_events_news(c, call);
 	}
 }
 
@@ -379,7 +379,7 @@ void kith_control_turn(struct kith_control *c, kith_time now)
 	take_replies(c);
 	take_news(c);
 	look_at_waits(c);
-	kith__events_turn(c);
+	kith__control_events_turn(c);
 	c->news = false;
 	while (more) {
 		more = false;

@@ -6,17 +6,21 @@
 
 static const char *right_letter(unsigned right)
 {
-	switch (right) {
-	case KITH_RIGHT_READ: return "R";
-	case KITH_RIGHT_SEND: return "S";
-	case KITH_RIGHT_CONTACTS: return "C";
-	case KITH_RIGHT_ADMIN: return "A";
-	case KITH_RIGHT_OWNER: return "O";
-	default: return "-";
-	}
+	static const struct {
+		unsigned right;
+		const char *letter;
+	} letters[] = {
+		{KITH_RIGHT_READ, "R"},  {KITH_RIGHT_SEND, "S"},  {KITH_RIGHT_CONTACTS, "C"},
+		{KITH_RIGHT_ADMIN, "A"}, {KITH_RIGHT_OWNER, "O"},
+	};
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (letters[i].right == right)
+			return letters[i].letter;
+	return "-";
 }
 
-static json_t *schema(const struct kith__param *p)
+static json_t *schema(const struct kith__control_param *p)
 {
 	static const char *const pattern[] = {
 		[KITH__TYPE_ID] = "^[0-9a-f]{32}$",
@@ -49,36 +53,35 @@ static json_t *schema(const struct kith__param *p)
 	return json_pack("{s:s,s:s}", "type", "string", "pattern", pattern[p->type]);
 }
 
-static json_t *params(const struct kith__method *m)
+static json_t *params(const struct kith__control_method *m)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < kith__param_count(m); i++) {
-		const struct kith__param *p = &kith__param[m->first + i];
+	for (size_t i = 0; i < kith__control_param_count(m); i++) {
+		const struct kith__control_param *p = &kith__control_param[m->first + i];
 
-		(void)json_array_append_new(list, json_pack("{s:s,s:b,s:o}", "name", p->name,
-							    "required", p->must, "schema",
-							    schema(p)));
+		(void)json_array_append_new(list,
+					    json_pack("{s:s,s:b,s:o}", "name", p->name, "required",
+						      p->must, "schema", schema(p)));
 	}
 	return list;
 }
 
-json_t *kith__discover(unsigned rights)
+json_t *kith__control_discover(unsigned rights)
 {
 	json_t *methods = json_array();
 
 	for (size_t i = 0; i < KITH__METHODS; i++) {
-		const struct kith__method *m = &kith__method[i];
+		const struct kith__control_method *m = &kith__control_method[i];
 
 		if (m->right != 0 && (rights & m->right) == 0)
 			continue;
 		(void)json_array_append_new(
-			methods,
-			json_pack("{s:s,s:s,s:s,s:o,s:{s:s,s:s,s:{}},s:s,s:b}", "name", m->name,
-				  "summary", m->summary, "paramStructure", "by-name", "params",
-				  params(m), "result", "name", "result", "description", m->result,
-				  "schema", "x-right", right_letter(m->right), "x-while-locked",
-				  m->open));
+			methods, json_pack("{s:s,s:s,s:s,s:o,s:{s:s,s:s,s:{}},s:s,s:b}", "name",
+					   m->name, "summary", m->summary, "paramStructure",
+					   "by-name", "params", params(m), "result", "name",
+					   "result", "description", m->result, "schema", "x-right",
+					   right_letter(m->right), "x-while-locked", m->open));
 	}
 	return json_pack("{s:s,s:{s:s,s:s},s:o}", "openrpc", "1.2.6", "info", "title",
 			 "Kith control protocol", "version", "1", "methods", methods);

@@ -29,6 +29,7 @@ enum kith__rpc {
 	KITH__RPC_NOT_ACCEPTED = -32009
 };
 
+/* Types of parameters. */
 enum kith__type {
 	KITH__TYPE_TEXT,
 	KITH__TYPE_INT,
@@ -51,7 +52,8 @@ enum kith__table {
 	KITH__TABLE_INVITATION = 5
 };
 
-struct kith__param {
+/* One parameter of the table. */
+struct kith__control_param {
 	const char *name;
 	enum kith__type type;
 	bool must;
@@ -71,6 +73,7 @@ struct kith__value {
 };
 
 #define KITH__PARAMS_MAX 5u
+/* Place of every method in the table. */
 enum kith__method_id {
 #define METHOD(id, name, right, locked, result, summary) KITH__METHOD_##id,
 #define PARAM(method, name, type, need, min, max)
@@ -98,15 +101,15 @@ struct kith__args {
 /* The value of a parameter by method and name. */
 #define KITH__ARG(args, method, name) (&(args)->value[KITH__P_##method##_##name - (args)->first])
 
-struct kith__method {
+struct kith__control_method {
 	const char *name, *result, *summary;
 	unsigned right; /* 0 = always */
 	bool open;      /* also while locked */
 	size_t first;
 	void (*run)(struct kith_control *c, struct kith__call *call, const struct kith__args *a);
 };
-extern const struct kith__method kith__method[KITH__METHODS];
-extern const struct kith__param kith__param[KITH__PARAMS];
+extern const struct kith__control_method kith__control_method[KITH__METHODS];
+extern const struct kith__control_param kith__control_param[KITH__PARAMS];
 
 /* Answers of one batch, in order. */
 struct kith__batch {
@@ -114,6 +117,7 @@ struct kith__batch {
 	size_t open;    /* calls not answered */
 };
 
+/* A cursor on the log. */
 struct kith__subscription {
 	uint64_t number; /* 0 = free */
 	uint64_t seq;    /* sent so far */
@@ -124,19 +128,21 @@ struct kith__subscription {
 
 #define KITH__SUBSCRIPTIONS_MAX 8u
 
+/* A connection. */
 struct kith__caller {
 	uint32_t number; /* 0 = free */
 	unsigned rights;
 	uint8_t *in;
 	size_t in_len, in_cap;
 	size_t start, scanned; /* of the next line; bytes behind it without a newline */
-	bool dead;            /* line too long */
-	size_t calls;         /* in flight */
-	size_t backlog;       /* at the door */
-	size_t out;           /* bytes of answers not yet taken by the door */
+	bool dead;             /* line too long */
+	size_t calls;          /* in flight */
+	size_t backlog;        /* at the door */
+	size_t out;            /* bytes of answers not yet taken by the door */
 	struct kith__subscription sub[KITH__SUBSCRIPTIONS_MAX];
 };
 
+/* What goes on with a call when its node call is answered; `r` NULL: at once. */
 typedef void kith__step_fn(struct kith_control *c, struct kith__call *call,
 			   const struct kith_node_reply *r);
 
@@ -144,7 +150,7 @@ typedef void kith__step_fn(struct kith_control *c, struct kith__call *call,
 struct kith__call {
 	uint32_t number; /* as given to the node; 0 = free */
 	uint32_t caller; /* 0 = gone */
-	const struct kith__method *method;
+	const struct kith__control_method *method;
 	json_t *id; /* NULL = notification */
 	struct kith__batch *batch;
 	size_t index;
@@ -164,8 +170,10 @@ struct kith__call {
 	uint64_t sub_number;
 };
 
-#define KITH__CALLS_MAX (KITH_CONTROL_CALLERS_MAX * (KITH_CONTROL_INFLIGHT_MAX + KITH_CONTROL_BATCH_MAX))
+#define KITH__CALLS_MAX \
+	(KITH_CONTROL_CALLERS_MAX * (KITH_CONTROL_INFLIGHT_MAX + KITH_CONTROL_BATCH_MAX))
 
+/* A line on its way out. */
 struct kith__out {
 	struct kith__out *next;
 	uint32_t caller;
@@ -173,18 +181,19 @@ struct kith__out {
 	uint8_t data[];
 };
 
+/* All connections of a node. */
 struct kith_control {
 	const struct kith_alloc *alloc;
 	struct kith_node *n;
 	struct kith_control_host host;
 	struct kith__caller caller[KITH_CONTROL_CALLERS_MAX];
-	struct kith__call **call; /* by number % cap slots */
+	struct kith__call **call; /* by the low 12 bits of their numbers */
 	size_t calls, calls_cap;
 	uint32_t next_caller, next_call;
 	uint64_t next_subscription;
 	struct kith__out *out, *out_last, *given;
 	kith_time now, status_at;
-	bool news;     /* durable rows came: cursors move, waits look again */
+	bool news;      /* durable rows came: cursors move, waits look again */
 	size_t turn_at; /* whose line is next */
 };
 
@@ -193,94 +202,100 @@ struct kith__caller *kith__control_caller(struct kith_control *c, uint32_t numbe
 /* Queues one line for a caller; `line` is consumed. */
 void kith__control_line(struct kith_control *c, uint32_t caller, json_t *line);
 /* Makes a call; NULL: too many. Not counted for a caller when `counted` is false. */
-struct kith__call *kith__call_new(struct kith_control *c, uint32_t caller);
+struct kith__call *kith__control_call_new(struct kith_control *c, uint32_t caller);
 /* Ends a call without an answer. */
-void kith__call_free(struct kith_control *c, struct kith__call *call);
+void kith__control_call_free(struct kith_control *c, struct kith__call *call);
 
 /* answer.c: ends the call with a result, which is consumed (NULL: no memory). */
-void kith__answer(struct kith_control *c, struct kith__call *call, json_t *result);
+void kith__control_answer(struct kith_control *c, struct kith__call *call, json_t *result);
 /* One part of a batch has ended; the last one sends the answers. */
-void kith__batch_less(struct kith_control *c, uint32_t caller, struct kith__batch *batch);
+void kith__control_batch_less(struct kith_control *c, uint32_t caller, struct kith__batch *batch);
 /* Ends the call with an error; `data` is consumed, may be NULL. */
-void kith__error(struct kith_control *c, struct kith__call *call, enum kith__rpc code,
-		 const char *sentence, json_t *data);
+void kith__control_error(struct kith_control *c, struct kith__call *call, enum kith__rpc code,
+			 const char *sentence, json_t *data);
 /* Ends the call with the error that fits a status of the node. */
-void kith__error_status(struct kith_control *c, struct kith__call *call, int status);
+void kith__control_error_status(struct kith_control *c, struct kith__call *call, int status);
 /* An error of parameter `name`. */
-void kith__error_param(struct kith_control *c, struct kith__call *call, const char *name,
-		       const char *sentence);
+void kith__control_error_param(struct kith_control *c, struct kith__call *call, const char *name,
+			       const char *sentence);
 /* The object {"jsonrpc","id","error"}; `id` is borrowed, NULL = null. */
-json_t *kith__error_object(json_t *id, enum kith__rpc code, const char *sentence, json_t *data);
+json_t *kith__control_error_object(json_t *id, enum kith__rpc code, const char *sentence,
+				   json_t *data);
 /* After a node call: waits for its reply with `step`, or answers its error. */
-void kith__wait(struct kith_control *c, struct kith__call *call, int status, kith__step_fn *step);
+void kith__control_wait(struct kith_control *c, struct kith__call *call, int status,
+			kith__step_fn *step);
 /* Steps that answer null, or an error. */
-void kith__step_done(struct kith_control *c, struct kith__call *call,
-		     const struct kith_node_reply *r);
+void kith__control_step_done(struct kith_control *c, struct kith__call *call,
+			     const struct kith_node_reply *r);
 
 /* codec.c: one line without its newline. */
-void kith__codec_line(struct kith_control *c, struct kith__caller *who, const char *line,
-		      size_t len);
+void kith__control_codec_line(struct kith_control *c, struct kith__caller *who, const char *line,
+			      size_t len);
 
 /* params.c: the number of parameters of a method. */
-size_t kith__param_count(const struct kith__method *m);
+size_t kith__control_param_count(const struct kith__control_method *m);
 /* Checks `params` (NULL = none) against the method. False: the call was answered. */
-bool kith__params(struct kith_control *c, struct kith__call *call, json_t *params,
-		  struct kith__args *out);
+bool kith__control_params(struct kith_control *c, struct kith__call *call, json_t *params,
+			  struct kith__args *out);
 
 /* object.c: values and objects of client.md 2.2; NULL when memory is short. */
-json_t *kith__handle(const struct kith_control *c, enum kith__table table, uint64_t id);
+json_t *kith__control_handle(const struct kith_control *c, enum kith__table table, uint64_t id);
 /* 0 gives null. */
-json_t *kith__time_or_null(uint64_t ms);
-json_t *kith__text_or_null(const char *text);
-json_t *kith__mid(const struct kith_msgid *mid);
-json_t *kith__contact_object(const struct kith_control *c, const struct kith_node_contact *k);
-json_t *kith__request_object(const struct kith_control *c, const struct kith_node_request *r);
-json_t *kith__message_object(const struct kith_control *c, const struct kith_node_message *m);
-json_t *kith__state_object(const struct kith_node_state *s);
-json_t *kith__conversation_object(const struct kith_control *c,
-				  const struct kith_node_conversation *v);
-json_t *kith__identity_object(const struct kith_control *c);
+json_t *kith__control_time_or_null(uint64_t ms);
+json_t *kith__control_text_or_null(const char *text);
+json_t *kith__control_mid(const struct kith_msgid *mid);
+json_t *kith__control_contact_object(const struct kith_control *c,
+				     const struct kith_node_contact *k);
+json_t *kith__control_request_object(const struct kith_control *c,
+				     const struct kith_node_request *r);
+json_t *kith__control_message_object(const struct kith_control *c,
+				     const struct kith_node_message *m);
+json_t *kith__control_state_object(const struct kith_node_state *s);
+json_t *kith__control_conversation_object(const struct kith_control *c,
+					  const struct kith_node_conversation *v);
+json_t *kith__control_identity_object(const struct kith_control *c);
 /* The conversation of a number. */
-bool kith__conversation(const struct kith_control *c, uint64_t id,
-			struct kith_node_conversation *out);
+bool kith__control_conversation(const struct kith_control *c, uint64_t id,
+				struct kith_node_conversation *out);
 /* "queued".. to its step; false: no such word. */
-bool kith__step_parse(const char *text, enum kith_step *out);
+bool kith__control_step_parse(const char *text, enum kith_step *out);
 
 /* m_profile.c: checks a link; false: the call was answered. */
-bool kith__link_ok(struct kith_control *c, struct kith__call *call, const struct kith__value *link,
-		   unsigned *hints, uint64_t *contact, char shortname[static 9]);
+bool kith__control_link_ok(struct kith_control *c, struct kith__call *call,
+			   const struct kith__value *link, unsigned *hints, uint64_t *contact,
+			   char shortname[static 9]);
 
 /* m_contact.c: the 60 digits of two identity keys, in either order. */
-void kith__verify_digits(char out[static 61], const uint8_t a[static 32],
-			 const uint8_t b[static 32]);
+void kith__control_verify_digits(char out[static 61], const uint8_t a[static 32],
+				 const uint8_t b[static 32]);
 
 /* qr.c: {"size","rows"} or NULL; level L or M. */
-json_t *kith__qr(const char *text, char level);
+json_t *kith__control_qr(const char *text, char level);
 
 /* sentence.c: the object of node.status, `counters` included where asked for. */
-json_t *kith__status_object(struct kith_control *c, bool counters);
-json_t *kith__metrics_text(struct kith_control *c);
+json_t *kith__control_status_object(struct kith_control *c, bool counters);
+json_t *kith__control_metrics_text(struct kith_control *c);
 
 /* discover.c */
-json_t *kith__discover(unsigned rights);
+json_t *kith__control_discover(unsigned rights);
 
 /* m_message.c: finds the row of a message parameter in call->a, then `then` with r == NULL. */
-void kith__message_row(struct kith_control *c, struct kith__call *call, const struct kith__value *v,
-		       kith__step_fn *then);
+void kith__control_message_row(struct kith_control *c, struct kith__call *call,
+			       const struct kith__value *v, kith__step_fn *then);
 /* Waits that news may end. */
-void kith__message_news(struct kith_control *c, struct kith__call *call);
+void kith__control_message_news(struct kith_control *c, struct kith__call *call);
 
 /* m_events.c: a waiting events.since after news. */
-void kith__events_news(struct kith_control *c, struct kith__call *call);
+void kith__control_events_news(struct kith_control *c, struct kith__call *call);
 /* Moves every cursor that may move. */
-void kith__events_turn(struct kith_control *c);
+void kith__control_events_turn(struct kith_control *c);
 /* A row that is not durable: to those who asked for it. */
-void kith__events_live(struct kith_control *c, const struct kith_node_row *row);
+void kith__control_events_live(struct kith_control *c, const struct kith_node_row *row);
 
 /* m_*.c: one function a method. */
 #define METHOD(id, name, right, locked, result, summary) \
-	void kith__m_##id(struct kith_control *c, struct kith__call *call, \
-			  const struct kith__args *a);
+	void kith__control_m_##id(struct kith_control *c, struct kith__call *call, \
+				  const struct kith__args *a);
 #define PARAM(method, name, type, need, min, max)
 #include "node/control/methods.def"
 #undef METHOD

@@ -28,8 +28,8 @@ static bool contains(const char *text, const struct kith__value *part)
 	return false;
 }
 
-void kith__m_contact_list(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_contact_list(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	const struct kith__value *filter = KITH__ARG(a, contact_list, filter);
 	const struct kith__value *cursor = KITH__ARG(a, contact_list, cursor);
@@ -46,13 +46,13 @@ void kith__m_contact_list(struct kith_control *c, struct kith__call *call,
 		if (filter->given && !contains(k.name, filter) && !contains(k.alias, filter))
 			continue;
 		if (json_array_size(items) == max) {
-			next = kith__handle(c, KITH__TABLE_CONTACT, last);
+			next = kith__control_handle(c, KITH__TABLE_CONTACT, last);
 			break;
 		}
 		last = k.id;
-		(void)json_array_append_new(items, kith__contact_object(c, &k));
+		(void)json_array_append_new(items, kith__control_contact_object(c, &k));
 	}
-	kith__answer(c, call, json_pack("{s:o,s:o}", "items", items, "next", next));
+	kith__control_answer(c, call, json_pack("{s:o,s:o}", "items", items, "next", next));
 }
 
 static void answer_contact(struct kith_control *c, struct kith__call *call, uint64_t id)
@@ -61,13 +61,13 @@ static void answer_contact(struct kith_control *c, struct kith__call *call, uint
 	int status = kith_node_contact_by_id(c->n, id, &k);
 
 	if (status == KITH_OK)
-		kith__answer(c, call, kith__contact_object(c, &k));
+		kith__control_answer(c, call, kith__control_contact_object(c, &k));
 	else
-		kith__error_status(c, call, status);
+		kith__control_error_status(c, call, status);
 }
 
-void kith__m_contact_get(struct kith_control *c, struct kith__call *call,
-			 const struct kith__args *a)
+void kith__control_m_contact_get(struct kith_control *c, struct kith__call *call,
+				 const struct kith__args *a)
 {
 	answer_contact(c, call, KITH__ARG(a, contact_get, contact)->row);
 }
@@ -79,19 +79,21 @@ static void contact_added(struct kith_control *c, struct kith__call *call,
 	json_t *object;
 
 	if (r->status != KITH_OK || kith_node_contact_by_id(c->n, r->id, &k) != KITH_OK) {
-		kith__error_status(c, call, r->status != KITH_OK ? r->status : KITH_E_NOTFOUND);
+		kith__control_error_status(c, call,
+					   r->status != KITH_OK ? r->status : KITH_E_NOTFOUND);
 		return;
 	}
-	object = kith__contact_object(c, &k);
-	kith__answer(c, call,
-		     json_pack("{s:O,s:O,s:O}", "contact", json_object_get(object, "contact"),
-			       "conversation", json_object_get(object, "conversation"), "request",
-			       json_object_get(object, "request")));
+	object = kith__control_contact_object(c, &k);
+	kith__control_answer(c, call,
+			     json_pack("{s:O,s:O,s:O}", "contact",
+				       json_object_get(object, "contact"), "conversation",
+				       json_object_get(object, "conversation"), "request",
+				       json_object_get(object, "request")));
 	json_decref(object);
 }
 
-void kith__m_contact_add(struct kith_control *c, struct kith__call *call,
-			 const struct kith__args *a)
+void kith__control_m_contact_add(struct kith_control *c, struct kith__call *call,
+				 const struct kith__args *a)
 {
 	const struct kith__value *link = KITH__ARG(a, contact_add, link);
 	const struct kith__value *name = KITH__ARG(a, contact_add, name);
@@ -101,18 +103,20 @@ void kith__m_contact_add(struct kith_control *c, struct kith__call *call,
 	unsigned hints = 0;
 	int status;
 
-	if (!kith__link_ok(c, call, link, &hints, &contact, shortname))
+	if (!kith__control_link_ok(c, call, link, &hints, &contact, shortname))
 		return;
 	status = kith_node_contact_add(c->n, link->text, link->len, name->given ? name->text : "",
 				       greeting->given ? greeting->text : "", call->number, c->now);
 	if (status == KITH_E_EXISTS)
-		kith__error(c, call, KITH__RPC_CONFLICT, "This person is a contact already.",
-			    contact == 0 ? NULL
-					 : json_pack("{s:o}", "contact",
-						     kith__handle(c, KITH__TABLE_CONTACT,
-								  contact)));
+		kith__control_error(c, call, KITH__RPC_CONFLICT,
+				    "This person is a contact already.",
+				    contact == 0
+					    ? NULL
+					    : json_pack("{s:o}", "contact",
+							kith__control_handle(c, KITH__TABLE_CONTACT,
+									     contact)));
 	else
-		kith__wait(c, call, status, contact_added);
+		kith__control_wait(c, call, status, contact_added);
 }
 
 static void contact_changed(struct kith_control *c, struct kith__call *call,
@@ -121,28 +125,28 @@ static void contact_changed(struct kith_control *c, struct kith__call *call,
 	if (r->status == KITH_OK)
 		answer_contact(c, call, r->id);
 	else
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 }
 
-void kith__m_contact_set(struct kith_control *c, struct kith__call *call,
-			 const struct kith__args *a)
+void kith__control_m_contact_set(struct kith_control *c, struct kith__call *call,
+				 const struct kith__args *a)
 {
-	kith__wait(c, call,
-		   kith_node_contact_alias(c->n, KITH__ARG(a, contact_set, contact)->row,
-					   KITH__ARG(a, contact_set, alias)->text, call->number,
-					   c->now),
-		   contact_changed);
+	kith__control_wait(c, call,
+			   kith_node_contact_alias(c->n, KITH__ARG(a, contact_set, contact)->row,
+						   KITH__ARG(a, contact_set, alias)->text,
+						   call->number, c->now),
+			   contact_changed);
 }
 
-void kith__m_contact_remove(struct kith_control *c, struct kith__call *call,
-			    const struct kith__args *a)
+void kith__control_m_contact_remove(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
 {
-	kith__wait(c, call,
-		   kith_node_contact_remove(
-			   c->n, KITH__ARG(a, contact_remove, contact)->row,
-			   KITH__ARG(a, contact_remove, delete_history)->number != 0, call->number,
-			   c->now),
-		   kith__step_done);
+	kith__control_wait(
+		c, call,
+		kith_node_contact_remove(c->n, KITH__ARG(a, contact_remove, contact)->row,
+					 KITH__ARG(a, contact_remove, delete_history)->number != 0,
+					 call->number, c->now),
+		kith__control_step_done);
 }
 
 /* ---- verification (crypto.md 3): both sides compare the same 60 digits ---- */
@@ -150,8 +154,8 @@ void kith__m_contact_remove(struct kith_control *c, struct kith__call *call,
 #define VERIFY_ROUNDS 4096u
 #define VERIFY_GROUPS 12u
 
-void kith__verify_digits(char out[static 61], const uint8_t a[static 32],
-			 const uint8_t b[static 32])
+void kith__control_verify_digits(char out[static 61], const uint8_t a[static 32],
+				 const uint8_t b[static 32])
 {
 	uint8_t h[64];
 	bool less = memcmp(a, b, 32) < 0;
@@ -174,8 +178,8 @@ void kith__verify_digits(char out[static 61], const uint8_t a[static 32],
 	out[60] = '\0';
 }
 
-void kith__m_contact_verify(struct kith_control *c, struct kith__call *call,
-			    const struct kith__args *a)
+void kith__control_m_contact_verify(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
 {
 	struct kith_node_identity own;
 	struct kith_node_contact k;
@@ -186,59 +190,64 @@ void kith__m_contact_verify(struct kith_control *c, struct kith__call *call,
 	if (status == KITH_OK)
 		status = kith_node_identity(c->n, &own);
 	if (status != KITH_OK) {
-		kith__error_status(c, call, status);
+		kith__control_error_status(c, call, status);
 		return;
 	}
-	kith__verify_digits(digits, own.ik, k.ik);
-	qr = kith__qr(digits, 'M');
-	kith__answer(c, call,
-		     json_pack("{s:s,s:o,s:b,s:b}", "digits", digits, "qr",
-			       qr != NULL ? qr : json_null(), "verified", k.verified, "key_changed",
-			       false));
+	kith__control_verify_digits(digits, own.ik, k.ik);
+	qr = kith__control_qr(digits, 'M');
+	kith__control_answer(c, call,
+			     json_pack("{s:s,s:o,s:b,s:b}", "digits", digits, "qr",
+				       qr != NULL ? qr : json_null(), "verified", k.verified,
+				       "key_changed", false));
 }
 
 /* ---- requests ---- */
 
-void kith__m_request_list(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_request_list(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	json_t *items = json_array();
 	struct kith_node_request r;
 
 	(void)a;
 	for (size_t i = 0; kith_node_request(c->n, i, &r); i++)
-		(void)json_array_append_new(items, kith__request_object(c, &r));
-	kith__answer(c, call, json_pack("{s:o,s:n}", "items", items, "next"));
+		(void)json_array_append_new(items, kith__control_request_object(c, &r));
+	kith__control_answer(c, call, json_pack("{s:o,s:n}", "items", items, "next"));
 }
 
 static void request_accepted(struct kith_control *c, struct kith__call *call,
 			     const struct kith_node_reply *r)
 {
 	if (r->status != KITH_OK)
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 	else
-		kith__answer(c, call,
-			     json_pack("{s:o,s:o}", "contact",
-				       kith__handle(c, KITH__TABLE_CONTACT, r->id), "conversation",
-				       kith__handle(c, KITH__TABLE_CONVERSATION, r->id2)));
+		kith__control_answer(c, call,
+				     json_pack("{s:o,s:o}", "contact",
+					       kith__control_handle(c, KITH__TABLE_CONTACT, r->id),
+					       "conversation",
+					       kith__control_handle(c, KITH__TABLE_CONVERSATION,
+								    r->id2)));
 }
 
-void kith__m_request_accept(struct kith_control *c, struct kith__call *call,
-			    const struct kith__args *a)
+void kith__control_m_request_accept(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
 {
 	const struct kith__value *alias = KITH__ARG(a, request_accept, alias);
 
-	kith__wait(c, call,
-		   kith_node_request_accept(c->n, KITH__ARG(a, request_accept, request)->row,
-					    alias->given ? alias->text : "", call->number, c->now),
-		   request_accepted);
+	kith__control_wait(c, call,
+			   kith_node_request_accept(c->n,
+						    KITH__ARG(a, request_accept, request)->row,
+						    alias->given ? alias->text : "", call->number,
+						    c->now),
+			   request_accepted);
 }
 
-void kith__m_request_refuse(struct kith_control *c, struct kith__call *call,
-			    const struct kith__args *a)
+void kith__control_m_request_refuse(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
 {
-	kith__wait(c, call,
-		   kith_node_request_refuse(c->n, KITH__ARG(a, request_refuse, request)->row,
-					    call->number, c->now),
-		   kith__step_done);
+	kith__control_wait(c, call,
+			   kith_node_request_refuse(c->n,
+						    KITH__ARG(a, request_refuse, request)->row,
+						    call->number, c->now),
+			   kith__control_step_done);
 }

@@ -69,7 +69,7 @@ static json_t *contacts_of(struct kith_control *c, const struct kith_node_row *r
 
 	for (uint64_t id = row->first; id <= row->last && id - row->first < 64; id++)
 		if (kith_node_contact_by_id(c->n, id, &k) == KITH_OK)
-			(void)json_array_append_new(list, kith__contact_object(c, &k));
+			(void)json_array_append_new(list, kith__control_contact_object(c, &k));
 	return list;
 }
 
@@ -80,7 +80,7 @@ static json_t *requests_of(struct kith_control *c, const struct kith_node_row *r
 
 	for (size_t i = 0; kith_node_request(c->n, i, &r); i++)
 		if (r.id >= row->first && r.id <= row->last)
-			(void)json_array_append_new(list, kith__request_object(c, &r));
+			(void)json_array_append_new(list, kith__control_request_object(c, &r));
 	return list;
 }
 
@@ -89,12 +89,12 @@ static json_t *row_object(struct kith_control *c, const struct kith_node_row *ro
 	json_t *o = json_pack("{s:o,s:s,s:o}", "seq",
 			      row->seq != 0 ? json_integer((json_int_t)row->seq) : json_null(),
 			      "type", names[index_of(row->type)].name, "time",
-			      kith__time_or_null(row->at_ms));
+			      kith__control_time_or_null(row->at_ms));
 
 	if (row->conversation != 0)
 		(void)json_object_set_new(o, "conversation",
-					  kith__handle(c, KITH__TABLE_CONVERSATION,
-						       row->conversation));
+					  kith__control_handle(c, KITH__TABLE_CONVERSATION,
+							       row->conversation));
 	switch (row->type) {
 	case KITH_EVENT_CONTACT_NEW:
 	case KITH_EVENT_CONTACT_CHANGED:
@@ -105,7 +105,7 @@ static json_t *row_object(struct kith_control *c, const struct kith_node_row *ro
 		(void)json_object_set_new(o, "requests", requests_of(c, row));
 		break;
 	case KITH_EVENT_STATUS:
-		(void)json_object_set_new(o, "status", kith__status_object(c, false));
+		(void)json_object_set_new(o, "status", kith__control_status_object(c, false));
 		break;
 	case KITH_EVENT_MESSAGE_NEW:
 	case KITH_EVENT_MESSAGE_STATE:
@@ -133,7 +133,7 @@ static void joined(struct kith_control *c, struct kith__call *call, const struct
 
 	while (r->status == KITH_OK && kith_node_reply_message(c->n, &m))
 		if (row->type == KITH_EVENT_MESSAGE_NEW || m.author == 0)
-			(void)json_array_append_new(messages, kith__message_object(c, &m));
+			(void)json_array_append_new(messages, kith__control_message_object(c, &m));
 	if (json_array_size(messages) == 0)
 		(void)json_object_set_new(o, "gone",
 					  json_integer((json_int_t)(row->last - row->first + 1)));
@@ -168,7 +168,7 @@ static void rows_got(struct kith_control *c, struct kith__call *call,
 	size_t cap = 0;
 
 	if (r->status != KITH_OK) {
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 		return;
 	}
 	kith_alloc_free(c->alloc, call->row);
@@ -191,21 +191,23 @@ static void pruned(struct kith_control *c, struct kith__call *call)
 	uint64_t first, last;
 
 	kith_node_event_range(c->n, &first, &last);
-	kith__error(c, call, KITH__RPC_PRUNED, "Older events are gone.",
-		    json_pack("{s:I,s:I}", "first", (json_int_t)first, "last", (json_int_t)last));
+	kith__control_error(c, call, KITH__RPC_PRUNED, "Older events are gone.",
+			    json_pack("{s:I,s:I}", "first", (json_int_t)first, "last",
+				      (json_int_t)last));
 }
 
 /* ---- range and since ---- */
 
-void kith__m_events_range(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_events_range(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	uint64_t first, last;
 
 	(void)a;
 	kith_node_event_range(c->n, &first, &last);
-	kith__answer(c, call,
-		     json_pack("{s:I,s:I}", "first", (json_int_t)first, "last", (json_int_t)last));
+	kith__control_answer(c, call,
+			     json_pack("{s:I,s:I}", "first", (json_int_t)first, "last",
+				       (json_int_t)last));
 }
 
 static void since_done(struct kith_control *c, struct kith__call *call,
@@ -217,8 +219,9 @@ static void since_done(struct kith_control *c, struct kith__call *call,
 		call->waiting = true;
 		return;
 	}
-	kith__answer(c, call,
-		     json_pack("{s:O,s:I}", "items", call->list, "last", (json_int_t)call->a));
+	kith__control_answer(c, call,
+			     json_pack("{s:O,s:I}", "items", call->list, "last",
+				       (json_int_t)call->a));
 }
 
 static void since_ask(struct kith_control *c, struct kith__call *call)
@@ -228,10 +231,10 @@ static void since_ask(struct kith_control *c, struct kith__call *call)
 	if (status == KITH_E_EXPIRED)
 		pruned(c, call);
 	else
-		kith__wait(c, call, status, rows_got);
+		kith__control_wait(c, call, status, rows_got);
 }
 
-void kith__events_news(struct kith_control *c, struct kith__call *call)
+void kith__control_events_news(struct kith_control *c, struct kith__call *call)
 {
 	call->waiting = false;
 	if (c->now >= call->deadline)
@@ -240,8 +243,8 @@ void kith__events_news(struct kith_control *c, struct kith__call *call)
 		since_ask(c, call);
 }
 
-void kith__m_events_since(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_events_since(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	const struct kith__value *limit = KITH__ARG(a, events_since, limit);
 	const struct kith__value *wait = KITH__ARG(a, events_since, wait_ms);
@@ -278,7 +281,7 @@ static void cursor_done(struct kith_control *c, struct kith__call *call,
 			notify(c, call->caller, s->number, json_array_get(call->list, i));
 		s->seq = call->a;
 	}
-	kith__call_free(c, call);
+	kith__control_call_free(c, call);
 }
 
 /* The log was cut behind a cursor: it is told, and goes on where the log begins. */
@@ -298,7 +301,7 @@ static void cursor_gap(struct kith_control *c, uint32_t caller, struct kith__sub
 static void cursor_move(struct kith_control *c, struct kith__caller *who,
 			struct kith__subscription *s)
 {
-	struct kith__call *call = kith__call_new(c, who->number);
+	struct kith__call *call = kith__control_call_new(c, who->number);
 	int status;
 
 	if (call == NULL)
@@ -316,12 +319,12 @@ static void cursor_move(struct kith_control *c, struct kith__caller *who,
 		call->step = rows_got;
 		return;
 	}
-	kith__call_free(c, call);
+	kith__control_call_free(c, call);
 	if (status == KITH_E_EXPIRED)
 		cursor_gap(c, who->number, s);
 }
 
-void kith__events_turn(struct kith_control *c)
+void kith__control_events_turn(struct kith_control *c)
 {
 	uint64_t first, last;
 
@@ -337,7 +340,7 @@ void kith__events_turn(struct kith_control *c)
 	}
 }
 
-void kith__events_live(struct kith_control *c, const struct kith_node_row *row)
+void kith__control_events_live(struct kith_control *c, const struct kith_node_row *row)
 {
 	json_t *event;
 
@@ -358,8 +361,8 @@ void kith__events_live(struct kith_control *c, const struct kith_node_row *row)
 	json_decref(event);
 }
 
-void kith__m_events_subscribe(struct kith_control *c, struct kith__call *call,
-			      const struct kith__args *a)
+void kith__control_m_events_subscribe(struct kith_control *c, struct kith__call *call,
+				      const struct kith__args *a)
 {
 	const struct kith__value *since = KITH__ARG(a, events_subscribe, since);
 	struct kith__caller *who = kith__control_caller(c, call->caller);
@@ -371,8 +374,9 @@ void kith__m_events_subscribe(struct kith_control *c, struct kith__call *call,
 		if (who->sub[k].number == 0 && !who->sub[k].busy)
 			s = &who->sub[k];
 	if (s == NULL) {
-		kith__error(c, call, KITH__RPC_LIMIT, "This connection has 8 subscriptions.",
-			    json_pack("{s:n}", "retry_after_ms"));
+		kith__control_error(c, call, KITH__RPC_LIMIT,
+				    "This connection has 8 subscriptions.",
+				    json_pack("{s:n}", "retry_after_ms"));
 	} else if (since->given && (uint64_t)since->number + 1 < first) {
 		pruned(c, call);
 	} else {
@@ -380,14 +384,14 @@ void kith__m_events_subscribe(struct kith_control *c, struct kith__call *call,
 		s->seq = since->given ? (uint64_t)since->number : last;
 		s->types = types_of(KITH__ARG(a, events_subscribe, types));
 		s->conversation = KITH__ARG(a, events_subscribe, conversation)->row;
-		kith__answer(c, call,
-			     json_pack("{s:I,s:I}", "subscription", (json_int_t)s->number, "last",
-				       (json_int_t)last));
+		kith__control_answer(c, call,
+				     json_pack("{s:I,s:I}", "subscription", (json_int_t)s->number,
+					       "last", (json_int_t)last));
 	}
 }
 
-void kith__m_events_unsubscribe(struct kith_control *c, struct kith__call *call,
-				const struct kith__args *a)
+void kith__control_m_events_unsubscribe(struct kith_control *c, struct kith__call *call,
+					const struct kith__args *a)
 {
 	uint64_t number = (uint64_t)KITH__ARG(a, events_unsubscribe, subscription)->number;
 	struct kith__caller *who = kith__control_caller(c, call->caller);
@@ -395,8 +399,8 @@ void kith__m_events_unsubscribe(struct kith_control *c, struct kith__call *call,
 	for (size_t k = 0; who != NULL && k < KITH__SUBSCRIPTIONS_MAX; k++)
 		if (who->sub[k].number == number) {
 			who->sub[k].number = 0;
-			kith__answer(c, call, json_null());
+			kith__control_answer(c, call, json_null());
 			return;
 		}
-	kith__error_status(c, call, KITH_E_NOTFOUND);
+	kith__control_error_status(c, call, KITH_E_NOTFOUND);
 }

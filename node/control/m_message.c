@@ -12,21 +12,21 @@ static void row_found(struct kith_control *c, struct kith__call *call,
 		      const struct kith_node_reply *r)
 {
 	if (r->status != KITH_OK) {
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 		return;
 	}
 	call->a = r->message.id;
 	call->then(c, call, NULL);
 }
 
-void kith__message_row(struct kith_control *c, struct kith__call *call, const struct kith__value *v,
-		       kith__step_fn *then)
+void kith__control_message_row(struct kith_control *c, struct kith__call *call,
+			       const struct kith__value *v, kith__step_fn *then)
 {
 	call->then = then;
 	if (v->is_mid) {
-		kith__wait(c, call,
-			   kith_node_message_by_mid(c->n, &v->mid, call->number, c->now),
-			   row_found);
+		kith__control_wait(c, call,
+				   kith_node_message_by_mid(c->n, &v->mid, call->number, c->now),
+				   row_found);
 		return;
 	}
 	call->a = v->row;
@@ -42,7 +42,7 @@ static void joined(struct kith_control *c, struct kith__call *call, const struct
 {
 	if (r->status == KITH_OK)
 		(void)json_object_set_new(json_array_get(call->list, call->at - 1), "last",
-					  kith__message_object(c, &r->message));
+					  kith__control_message_object(c, &r->message));
 	join_next(c, call);
 }
 
@@ -53,36 +53,35 @@ static void join_next(struct kith_control *c, struct kith__call *call)
 		uint64_t last = (uint64_t)json_integer_value(json_object_get(item, "last"));
 
 		(void)json_object_set_new(item, "last", json_null());
-		if (last != 0 &&
-		    kith_node_message(c->n, last, call->number, c->now) == KITH_OK) {
+		if (last != 0 && kith_node_message(c->n, last, call->number, c->now) == KITH_OK) {
 			call->step = joined;
 			return;
 		}
 	}
 	if (call->flag) { /* one object, not a list */
-		kith__answer(c, call, json_incref(json_array_get(call->list, 0)));
+		kith__control_answer(c, call, json_incref(json_array_get(call->list, 0)));
 		return;
 	}
 	(void)json_object_set(call->result, "items", call->list);
-	kith__answer(c, call, json_incref(call->result));
+	kith__control_answer(c, call, json_incref(call->result));
 }
 
 /* The object with the row of its last message in "last", until joined. */
 static json_t *unjoined(struct kith_control *c, const struct kith_node_conversation *v)
 {
-	json_t *item = kith__conversation_object(c, v);
+	json_t *item = kith__control_conversation_object(c, v);
 
 	(void)json_object_set_new(item, "last", json_integer((json_int_t)v->last_message));
 	return item;
 }
 
-void kith__m_conversation_get(struct kith_control *c, struct kith__call *call,
-			      const struct kith__args *a)
+void kith__control_m_conversation_get(struct kith_control *c, struct kith__call *call,
+				      const struct kith__args *a)
 {
 	struct kith_node_conversation v;
 
-	if (!kith__conversation(c, KITH__ARG(a, conversation_get, conversation)->row, &v)) {
-		kith__error_status(c, call, KITH_E_NOTFOUND);
+	if (!kith__control_conversation(c, KITH__ARG(a, conversation_get, conversation)->row, &v)) {
+		kith__control_error_status(c, call, KITH_E_NOTFOUND);
 		return;
 	}
 	call->flag = true;
@@ -100,8 +99,8 @@ static int newest_first(const void *a, const void *b)
 	return x->id < y->id ? 1 : x->id > y->id ? -1 : 0;
 }
 
-void kith__m_conversation_list(struct kith_control *c, struct kith__call *call,
-			       const struct kith__args *a)
+void kith__control_m_conversation_list(struct kith_control *c, struct kith__call *call,
+				       const struct kith__args *a)
 {
 	const struct kith__value *cursor = KITH__ARG(a, conversation_list, cursor);
 	const struct kith__value *limit = KITH__ARG(a, conversation_list, limit);
@@ -117,7 +116,7 @@ void kith__m_conversation_list(struct kith_control *c, struct kith__call *call,
 	call->result = json_object();
 	if (all == NULL || call->list == NULL || call->result == NULL) {
 		kith_alloc_free(c->alloc, all);
-		kith__error_status(c, call, KITH_E_NOMEM);
+		kith__control_error_status(c, call, KITH_E_NOMEM);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -132,7 +131,8 @@ void kith__m_conversation_list(struct kith_control *c, struct kith__call *call,
 			continue;
 		if (json_array_size(call->list) == max) {
 			(void)json_object_set_new(call->result, "next",
-						  kith__handle(c, KITH__TABLE_CONVERSATION, v.id));
+						  kith__control_handle(c, KITH__TABLE_CONVERSATION,
+								       v.id));
 			break;
 		}
 		v = all[at];
@@ -147,26 +147,28 @@ static void read_done(struct kith_control *c, struct kith__call *call,
 {
 	struct kith_node_conversation v;
 
-	if (r->status != KITH_OK || !kith__conversation(c, call->conversation, &v))
-		kith__error_status(c, call, r->status != KITH_OK ? r->status : KITH_E_NOTFOUND);
+	if (r->status != KITH_OK || !kith__control_conversation(c, call->conversation, &v))
+		kith__control_error_status(c, call,
+					   r->status != KITH_OK ? r->status : KITH_E_NOTFOUND);
 	else
-		kith__answer(c, call, json_pack("{s:I}", "unread", (json_int_t)v.unread));
+		kith__control_answer(c, call, json_pack("{s:I}", "unread", (json_int_t)v.unread));
 }
 
 static void read_found(struct kith_control *c, struct kith__call *call,
 		       const struct kith_node_reply *r)
 {
 	(void)r;
-	kith__wait(c, call,
-		   kith_node_read_up_to(c->n, call->conversation, call->a, call->number, c->now),
-		   read_done);
+	kith__control_wait(c, call,
+			   kith_node_read_up_to(c->n, call->conversation, call->a, call->number,
+						c->now),
+			   read_done);
 }
 
-void kith__m_conversation_read(struct kith_control *c, struct kith__call *call,
-			       const struct kith__args *a)
+void kith__control_m_conversation_read(struct kith_control *c, struct kith__call *call,
+				       const struct kith__args *a)
 {
 	call->conversation = KITH__ARG(a, conversation_read, conversation)->row;
-	kith__message_row(c, call, KITH__ARG(a, conversation_read, up_to), read_found);
+	kith__control_message_row(c, call, KITH__ARG(a, conversation_read, up_to), read_found);
 }
 
 /* ---- messages ---- */
@@ -176,33 +178,34 @@ static void sent(struct kith_control *c, struct kith__call *call, const struct k
 	uint64_t first, last;
 
 	if (r->status == KITH_E_EXISTS) {
-		kith__error(c, call, KITH__RPC_CONFLICT, "The id stands for another message.",
-			    NULL);
+		kith__control_error(c, call, KITH__RPC_CONFLICT,
+				    "The id stands for another message.", NULL);
 	} else if (r->status != KITH_OK) {
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 	} else {
 		kith_node_event_range(c->n, &first, &last);
-		kith__answer(c, call,
-			     json_pack("{s:o,s:I,s:o}", "message", kith__mid(&call->mid), "seq",
-				       (json_int_t)last, "state",
-				       kith__state_object(&r->message.state)));
+		kith__control_answer(c, call,
+				     json_pack("{s:o,s:I,s:o}", "message",
+					       kith__control_mid(&call->mid), "seq",
+					       (json_int_t)last, "state",
+					       kith__control_state_object(&r->message.state)));
 	}
 }
 
 static void say(struct kith_control *c, struct kith__call *call, const struct kith_msgid *reply)
 {
-	int status = kith_node_say(c->n, call->conversation, &call->mid,
-				   json_string_value(call->text), json_string_length(call->text),
-				   reply, call->number, c->now);
+	int status =
+		kith_node_say(c->n, call->conversation, &call->mid, json_string_value(call->text),
+			      json_string_length(call->text), reply, call->number, c->now);
 
 	if (status == KITH_E_STATE)
-		kith__error(c, call, KITH__RPC_NOT_ACCEPTED,
-			    "This contact was refused, removed or blocked.", NULL);
+		kith__control_error(c, call, KITH__RPC_NOT_ACCEPTED,
+				    "This contact was refused, removed or blocked.", NULL);
 	else if (status == KITH_E_EXISTS)
-		kith__error(c, call, KITH__RPC_CONFLICT, "The id stands for another message.",
-			    NULL);
+		kith__control_error(c, call, KITH__RPC_CONFLICT,
+				    "The id stands for another message.", NULL);
 	else
-		kith__wait(c, call, status, sent);
+		kith__control_wait(c, call, status, sent);
 }
 
 static void reply_found(struct kith_control *c, struct kith__call *call,
@@ -211,15 +214,15 @@ static void reply_found(struct kith_control *c, struct kith__call *call,
 	struct kith_msgid mid;
 
 	if (r->status != KITH_OK) {
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 		return;
 	}
 	mid = r->message.mid;
 	say(c, call, &mid);
 }
 
-void kith__m_message_send(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_message_send(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	const struct kith__value *text = KITH__ARG(a, message_send, text);
 	const struct kith__value *reply = KITH__ARG(a, message_send, reply_to);
@@ -228,10 +231,11 @@ void kith__m_message_send(struct kith_control *c, struct kith__call *call,
 	call->conversation = KITH__ARG(a, message_send, conversation)->row;
 	call->text = json_stringn(text->text, text->len);
 	if (call->text == NULL)
-		kith__error_status(c, call, KITH_E_NOMEM);
+		kith__control_error_status(c, call, KITH_E_NOMEM);
 	else if (reply->given && !reply->is_mid)
-		kith__wait(c, call, kith_node_message(c->n, reply->row, call->number, c->now),
-			   reply_found);
+		kith__control_wait(c, call,
+				   kith_node_message(c->n, reply->row, call->number, c->now),
+				   reply_found);
 	else
 		say(c, call, reply->given ? &reply->mid : NULL);
 }
@@ -239,39 +243,40 @@ void kith__m_message_send(struct kith_control *c, struct kith__call *call,
 static void got(struct kith_control *c, struct kith__call *call, const struct kith_node_reply *r)
 {
 	if (r->status == KITH_OK)
-		kith__answer(c, call, kith__message_object(c, &r->message));
+		kith__control_answer(c, call, kith__control_message_object(c, &r->message));
 	else
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 }
 
-void kith__m_message_get(struct kith_control *c, struct kith__call *call,
-			 const struct kith__args *a)
+void kith__control_m_message_get(struct kith_control *c, struct kith__call *call,
+				 const struct kith__args *a)
 {
 	const struct kith__value *v = KITH__ARG(a, message_get, message);
 
-	kith__wait(c, call,
-		   v->is_mid ? kith_node_message_by_mid(c->n, &v->mid, call->number, c->now)
-			     : kith_node_message(c->n, v->row, call->number, c->now),
-		   got);
+	kith__control_wait(c, call,
+			   v->is_mid ? kith_node_message_by_mid(c->n, &v->mid, call->number, c->now)
+				     : kith_node_message(c->n, v->row, call->number, c->now),
+			   got);
 }
 
 /* ---- waiting for a state: call->a the row, call->b the step asked for ---- */
 
-void kith__message_news(struct kith_control *c, struct kith__call *call)
+void kith__control_message_news(struct kith_control *c, struct kith__call *call)
 {
 	struct kith_node_state s;
 	bool reached, ended;
 
 	if (kith_node_message_state(c->n, call->a, &s) != KITH_OK) {
-		kith__error_status(c, call, KITH_E_NOTFOUND);
+		kith__control_error_status(c, call, KITH_E_NOTFOUND);
 		return;
 	}
 	ended = s.step == KITH_STEP_CANCELLED;
 	reached = !ended && (uint64_t)s.step >= call->b;
 	if (!reached && !ended && c->now < call->deadline)
 		return;
-	kith__answer(c, call,
-		     json_pack("{s:o,s:b}", "state", kith__state_object(&s), "reached", reached));
+	kith__control_answer(c, call,
+			     json_pack("{s:o,s:b}", "state", kith__control_state_object(&s),
+				       "reached", reached));
 }
 
 static void wait_found(struct kith_control *c, struct kith__call *call,
@@ -279,23 +284,23 @@ static void wait_found(struct kith_control *c, struct kith__call *call,
 {
 	(void)r;
 	call->waiting = true;
-	kith__message_news(c, call);
+	kith__control_message_news(c, call);
 }
 
-void kith__m_message_wait(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_message_wait(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	int64_t timeout = KITH__ARG(a, message_wait, timeout_ms)->number;
 	enum kith_step step;
 
-	if (!kith__step_parse(KITH__ARG(a, message_wait, state)->text, &step)) {
-		kith__error_param(c, call, "state",
-				  "The state is queued, kept, delivered or read.");
+	if (!kith__control_step_parse(KITH__ARG(a, message_wait, state)->text, &step)) {
+		kith__control_error_param(c, call, "state",
+					  "The state is queued, kept, delivered or read.");
 		return;
 	}
 	call->b = (uint64_t)step;
 	call->deadline = c->now + (kith_time)timeout * KITH_US_PER_MS;
-	kith__message_row(c, call, KITH__ARG(a, message_wait, message), wait_found);
+	kith__control_message_row(c, call, KITH__ARG(a, message_wait, message), wait_found);
 }
 
 /* ---- history: call->at 0 newest, 1 before, 2 after, 3 around (older half), 4 (newer half) ---- */
@@ -320,10 +325,10 @@ static void page_ask(struct kith_control *c, struct kith__call *call,
 	} else if (p == PAGE_AROUND_NEWER) {
 		limit = limit > limit / 2 + 1 ? limit - limit / 2 - 1 : 1;
 	}
-	kith__wait(c, call,
-		   kith_node_history(c->n, call->conversation, before, forward ? call->a : 0, limit,
-				     call->number, c->now),
-		   page_got);
+	kith__control_wait(c, call,
+			   kith_node_history(c->n, call->conversation, before,
+					     forward ? call->a : 0, limit, call->number, c->now),
+			   page_got);
 }
 
 static void page_got(struct kith_control *c, struct kith__call *call,
@@ -334,11 +339,11 @@ static void page_got(struct kith_control *c, struct kith__call *call,
 	struct kith_node_message m;
 
 	if (r->status != KITH_OK) {
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 		return;
 	}
 	while (kith_node_reply_message(c->n, &m))
-		(void)json_array_append_new(call->list, kith__message_object(c, &m));
+		(void)json_array_append_new(call->list, kith__control_message_object(c, &m));
 	if (forward)
 		(void)json_object_set_new(call->result, "has_newer", json_boolean(r->more));
 	else
@@ -349,11 +354,11 @@ static void page_got(struct kith_control *c, struct kith__call *call,
 		return;
 	}
 	(void)json_object_set(call->result, "messages", call->list);
-	kith__answer(c, call, json_incref(call->result));
+	kith__control_answer(c, call, json_incref(call->result));
 }
 
-void kith__m_history_page(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_history_page(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	const struct kith__value *at[] = {
 		[PAGE_BEFORE] = KITH__ARG(a, history_page, before),
@@ -369,19 +374,21 @@ void kith__m_history_page(struct kith_control *c, struct kith__call *call,
 			given++;
 		}
 	if (given > 1) {
-		kith__error_param(c, call, "around", "Only one of before, after and around.");
+		kith__control_error_param(c, call, "around",
+					  "Only one of before, after and around.");
 		return;
 	}
 	call->conversation = KITH__ARG(a, history_page, conversation)->row;
 	call->b = limit->given ? (uint64_t)limit->number : 100;
 	call->list = json_array();
-	/* what the page begins at exists, so the other side of it has something unless it is empty */
+	/* what the page begins at exists, so the other side of it has something unless it is empty
+	 */
 	call->result = json_pack("{s:b,s:b}", "has_older", call->at == PAGE_AFTER, "has_newer",
 				 call->at == PAGE_BEFORE);
 	if (call->list == NULL || call->result == NULL)
-		kith__error_status(c, call, KITH_E_NOMEM);
+		kith__control_error_status(c, call, KITH_E_NOMEM);
 	else if (given == 0)
 		page_ask(c, call, NULL);
 	else
-		kith__message_row(c, call, at[call->at], page_ask);
+		kith__control_message_row(c, call, at[call->at], page_ask);
 }

@@ -19,34 +19,34 @@ static json_t *rights_text(unsigned rights)
 	return json_stringn(text, len);
 }
 
-void kith__m_hello(struct kith_control *c, struct kith__call *call, const struct kith__args *a)
+void kith__control_m_hello(struct kith_control *c, struct kith__call *call,
+			   const struct kith__args *a)
 {
 	struct kith__caller *who = kith__control_caller(c, call->caller);
 	struct kith_node_identity id;
 	bool open = kith_node_identity(c->n, &id) == KITH_OK;
 
 	(void)a;
-	kith__answer(c, call,
-		     json_pack("{s:i,s:s,s:o,s:b,s:o,s:{s:i,s:i,s:i,s:i,s:i,s:i,s:i}}", "api", 1,
-			       "server", "kithd " KITH_VERSION, "profile",
-			       open ? json_string(id.name) : json_null(), "locked", false, "rights",
-			       rights_text(who != NULL ? who->rights : 0), "limits",
-			       "line", (int)KITH_CONTROL_LINE_MAX,
-			       "depth", (int)KITH_CONTROL_DEPTH_MAX,
-			       "batch", (int)KITH_CONTROL_BATCH_MAX,
-			       "in_flight", (int)KITH_CONTROL_INFLIGHT_MAX,
-			       "text", (int)KITH_TEXT_MAX,
-			       "name", (int)KITH_NAME_MAX,
-			       "greeting", (int)KITH_GREETING_MAX));
+	kith__control_answer(c, call,
+			     json_pack("{s:i,s:s,s:o,s:b,s:o,s:{s:i,s:i,s:i,s:i,s:i,s:i,s:i}}",
+				       "api", 1, "server", "kithd " KITH_VERSION, "profile",
+				       open ? json_string(id.name) : json_null(), "locked", false,
+				       "rights", rights_text(who != NULL ? who->rights : 0),
+				       "limits", "line", (int)KITH_CONTROL_LINE_MAX, "depth",
+				       (int)KITH_CONTROL_DEPTH_MAX, "batch",
+				       (int)KITH_CONTROL_BATCH_MAX, "in_flight",
+				       (int)KITH_CONTROL_INFLIGHT_MAX, "text", (int)KITH_TEXT_MAX,
+				       "name", (int)KITH_NAME_MAX, "greeting",
+				       (int)KITH_GREETING_MAX));
 }
 
-void kith__m_rpc_discover(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_rpc_discover(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	struct kith__caller *who = kith__control_caller(c, call->caller);
 
 	(void)a;
-	kith__answer(c, call, kith__discover(who != NULL ? who->rights : 0));
+	kith__control_answer(c, call, kith__control_discover(who != NULL ? who->rights : 0));
 }
 
 /* ---- identity ---- */
@@ -55,40 +55,41 @@ static void identity_done(struct kith_control *c, struct kith__call *call,
 			  const struct kith_node_reply *r)
 {
 	if (r->status == KITH_OK)
-		kith__answer(c, call, kith__identity_object(c));
+		kith__control_answer(c, call, kith__control_identity_object(c));
 	else
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 }
 
-void kith__m_profile_create(struct kith_control *c, struct kith__call *call,
-			    const struct kith__args *a)
+void kith__control_m_profile_create(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
 {
 	if (KITH__ARG(a, profile_create, passphrase)->given) {
-		kith__error_param(c, call, "passphrase",
-				  "This version cannot protect a profile with a passphrase; "
-				  "leave it out.");
+		kith__control_error_param(
+			c, call, "passphrase",
+			"This version cannot protect a profile with a passphrase; "
+			"leave it out.");
 		return;
 	}
-	kith__wait(c, call,
-		   kith_node_identity_create(c->n, KITH__ARG(a, profile_create, name)->text,
-					     call->number, c->now),
-		   identity_done);
+	kith__control_wait(c, call,
+			   kith_node_identity_create(c->n, KITH__ARG(a, profile_create, name)->text,
+						     call->number, c->now),
+			   identity_done);
 }
 
-void kith__m_identity_get(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_identity_get(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
 	(void)a;
-	kith__answer(c, call, kith__identity_object(c));
+	kith__control_answer(c, call, kith__control_identity_object(c));
 }
 
-void kith__m_identity_set(struct kith_control *c, struct kith__call *call,
-			  const struct kith__args *a)
+void kith__control_m_identity_set(struct kith_control *c, struct kith__call *call,
+				  const struct kith__args *a)
 {
-	kith__wait(c, call,
-		   kith_node_identity_name(c->n, KITH__ARG(a, identity_set, name)->text,
-					   call->number, c->now),
-		   identity_done);
+	kith__control_wait(c, call,
+			   kith_node_identity_name(c->n, KITH__ARG(a, identity_set, name)->text,
+						   call->number, c->now),
+			   identity_done);
 }
 
 /* ---- invitations ---- */
@@ -99,28 +100,29 @@ static void invitation_made(struct kith_control *c, struct kith__call *call,
 	json_t *qr;
 
 	if (r->status != KITH_OK) {
-		kith__error_status(c, call, r->status);
+		kith__control_error_status(c, call, r->status);
 		return;
 	}
-	qr = kith__qr(r->text, 'M');
-	kith__answer(c, call,
-		     json_pack("{s:o,s:s,s:o}", "invitation",
-			       kith__handle(c, KITH__TABLE_INVITATION, r->id), "link", r->text,
-			       "qr", qr != NULL ? qr : json_null()));
+	qr = kith__control_qr(r->text, 'M');
+	kith__control_answer(c, call,
+			     json_pack("{s:o,s:s,s:o}", "invitation",
+				       kith__control_handle(c, KITH__TABLE_INVITATION, r->id),
+				       "link", r->text, "qr", qr != NULL ? qr : json_null()));
 }
 
-void kith__m_invitation_create(struct kith_control *c, struct kith__call *call,
-			       const struct kith__args *a)
+void kith__control_m_invitation_create(struct kith_control *c, struct kith__call *call,
+				       const struct kith__args *a)
 {
 	const struct kith__value *label = KITH__ARG(a, invitation_create, label);
 	const struct kith__value *hints = KITH__ARG(a, invitation_create, hints);
 
-	kith__wait(c, call,
-		   kith_node_invite(c->n, label->given ? label->text : "",
-				    hints->given ? (unsigned)hints->number : 1,
-				    KITH__ARG(a, invitation_create, include_self)->number != 0,
-				    call->number, c->now),
-		   invitation_made);
+	kith__control_wait(c, call,
+			   kith_node_invite(c->n, label->given ? label->text : "",
+					    hints->given ? (unsigned)hints->number : 1,
+					    KITH__ARG(a, invitation_create, include_self)->number !=
+						    0,
+					    call->number, c->now),
+			   invitation_made);
 }
 
 static const char *fault_reason(enum kith_invitation_fault f)
@@ -135,8 +137,9 @@ static const char *fault_reason(enum kith_invitation_fault f)
 	return NULL;
 }
 
-bool kith__link_ok(struct kith_control *c, struct kith__call *call, const struct kith__value *link,
-		   unsigned *hints, uint64_t *contact, char shortname[static 9])
+bool kith__control_link_ok(struct kith_control *c, struct kith__call *call,
+			   const struct kith__value *link, unsigned *hints, uint64_t *contact,
+			   char shortname[static 9])
 {
 	static const char *const sentence[] = {
 		[KITH_INVITATION_LENGTH] = "The link is not complete.",
@@ -149,29 +152,30 @@ bool kith__link_ok(struct kith_control *c, struct kith__call *call, const struct
 
 	if (f == KITH_INVITATION_OK)
 		return true;
-	kith__error(c, call, KITH__RPC_INVITATION, sentence[f],
-		    json_pack("{s:s}", "reason", fault_reason(f)));
+	kith__control_error(c, call, KITH__RPC_INVITATION, sentence[f],
+			    json_pack("{s:s}", "reason", fault_reason(f)));
 	return false;
 }
 
-void kith__m_invitation_parse(struct kith_control *c, struct kith__call *call,
-			      const struct kith__args *a)
+void kith__control_m_invitation_parse(struct kith_control *c, struct kith__call *call,
+				      const struct kith__args *a)
 {
 	char shortname[9] = "";
 	uint64_t contact = 0;
 	unsigned hints = 0;
 
-	if (!kith__link_ok(c, call, KITH__ARG(a, invitation_parse, link), &hints, &contact,
-			   shortname))
+	if (!kith__control_link_ok(c, call, KITH__ARG(a, invitation_parse, link), &hints, &contact,
+				   shortname))
 		return;
-	kith__answer(c, call,
-		     json_pack("{s:s,s:i,s:o}", "short", shortname, "hints", (int)hints, "contact",
-			       contact != 0 ? kith__handle(c, KITH__TABLE_CONTACT, contact)
-					    : json_null()));
+	kith__control_answer(
+		c, call,
+		json_pack("{s:s,s:i,s:o}", "short", shortname, "hints", (int)hints, "contact",
+			  contact != 0 ? kith__control_handle(c, KITH__TABLE_CONTACT, contact)
+				       : json_null()));
 }
 
-void kith__m_invitation_list(struct kith_control *c, struct kith__call *call,
-			     const struct kith__args *a)
+void kith__control_m_invitation_list(struct kith_control *c, struct kith__call *call,
+				     const struct kith__args *a)
 {
 	json_t *items = json_array();
 	struct kith_node_invitation v;
@@ -179,31 +183,33 @@ void kith__m_invitation_list(struct kith_control *c, struct kith__call *call,
 	(void)a;
 	for (size_t i = 0; kith_node_invitation(c->n, i, &v); i++)
 		(void)json_array_append_new(
-			items, json_pack("{s:o,s:s,s:o,s:I}", "invitation",
-					 kith__handle(c, KITH__TABLE_INVITATION, v.id), "label",
-					 v.label, "created", kith__time_or_null(v.created_ms),
-					 "uses", (json_int_t)v.uses));
-	kith__answer(c, call, json_pack("{s:o,s:n}", "items", items, "next"));
+			items,
+			json_pack("{s:o,s:s,s:o,s:I}", "invitation",
+				  kith__control_handle(c, KITH__TABLE_INVITATION, v.id), "label",
+				  v.label, "created", kith__control_time_or_null(v.created_ms),
+				  "uses", (json_int_t)v.uses));
+	kith__control_answer(c, call, json_pack("{s:o,s:n}", "items", items, "next"));
 }
 
-void kith__m_invitation_revoke(struct kith_control *c, struct kith__call *call,
-			       const struct kith__args *a)
+void kith__control_m_invitation_revoke(struct kith_control *c, struct kith__call *call,
+				       const struct kith__args *a)
 {
-	kith__wait(c, call,
-		   kith_node_invitation_revoke(
-			   c->n, KITH__ARG(a, invitation_revoke, invitation)->row, call->number,
-			   c->now),
-		   kith__step_done);
+	kith__control_wait(
+		c, call,
+		kith_node_invitation_revoke(c->n, KITH__ARG(a, invitation_revoke, invitation)->row,
+					    call->number, c->now),
+		kith__control_step_done);
 }
 
-void kith__m_qr_make(struct kith_control *c, struct kith__call *call, const struct kith__args *a)
+void kith__control_m_qr_make(struct kith_control *c, struct kith__call *call,
+			     const struct kith__args *a)
 {
 	const struct kith__value *level = KITH__ARG(a, qr_make, level);
 	char grade = level->given ? level->text[0] : 'M';
 
 	if (grade != 'L' && grade != 'M') {
-		kith__error_param(c, call, "level", "The level is L or M.");
+		kith__control_error_param(c, call, "level", "The level is L or M.");
 		return;
 	}
-	kith__answer(c, call, kith__qr(KITH__ARG(a, qr_make, text)->text, grade));
+	kith__control_answer(c, call, kith__control_qr(KITH__ARG(a, qr_make, text)->text, grade));
 }

@@ -19,46 +19,54 @@
 #define NEED_MUST      true
 #define NEED_MAY       false
 
-const struct kith__param kith__param[KITH__PARAMS] = {
+const struct kith__control_param kith__control_param[KITH__PARAMS] = {
 #define METHOD(id, name, right, locked, result, summary)
-#define PARAM(method, name, type, need, min, max) \
-	{#name, KITH__TYPE_##type, NEED_##need, min, max},
+#define PARAM(method, name, type, need, min, max) {#name, KITH__TYPE_##type, NEED_##need, min, max},
 #include "node/control/methods.def"
 #undef METHOD
 #undef PARAM
 };
 
-const struct kith__method kith__method[KITH__METHODS] = {
+const struct kith__control_method kith__control_method[KITH__METHODS] = {
 #define METHOD(id, name, right, locked, result, summary) \
-	{name, result, summary, RIGHT_##right, LOCKED_##locked, KITH__FIRST_##id, kith__m_##id},
+	{name, \
+	 result, \
+	 summary, \
+	 RIGHT_##right, \
+	 LOCKED_##locked, \
+	 KITH__FIRST_##id, \
+	 kith__control_m_##id},
 #define PARAM(method, name, type, need, min, max)
 #include "node/control/methods.def"
 #undef METHOD
 #undef PARAM
 };
 
-size_t kith__param_count(const struct kith__method *m)
+size_t kith__control_param_count(const struct kith__control_method *m)
 {
-	size_t end = m == &kith__method[KITH__METHODS - 1] ? KITH__PARAMS : m[1].first;
+	size_t end = m == &kith__control_method[KITH__METHODS - 1] ? KITH__PARAMS : m[1].first;
 
 	return end - m->first;
 }
 
-static bool fail_type(struct kith_control *c, struct kith__call *call, const struct kith__param *p)
+static bool fail_type(struct kith_control *c, struct kith__call *call,
+		      const struct kith__control_param *p)
 {
-	kith__error_param(c, call, p->name, "A parameter has the wrong type.");
+	kith__control_error_param(c, call, p->name, "A parameter has the wrong type.");
 	return false;
 }
 
-static bool fail_large(struct kith_control *c, struct kith__call *call, const struct kith__param *p)
+static bool fail_large(struct kith_control *c, struct kith__call *call,
+		       const struct kith__control_param *p)
 {
-	kith__error(c, call, KITH__RPC_TOO_LARGE, "A parameter is too large.",
-		    json_pack("{s:s,s:I}", "param", p->name, "max", (json_int_t)p->max));
+	kith__control_error(c, call, KITH__RPC_TOO_LARGE, "A parameter is too large.",
+			    json_pack("{s:s,s:I}", "param", p->name, "max", (json_int_t)p->max));
 	return false;
 }
 
-static bool take_text(struct kith_control *c, struct kith__call *call, const struct kith__param *p,
-		      const json_t *in, struct kith__value *out)
+static bool take_text(struct kith_control *c, struct kith__call *call,
+		      const struct kith__control_param *p, const json_t *in,
+		      struct kith__value *out)
 {
 	if (!json_is_string(in))
 		return fail_type(c, call, p);
@@ -67,28 +75,30 @@ static bool take_text(struct kith_control *c, struct kith__call *call, const str
 	if (out->len > (uint64_t)p->max)
 		return fail_large(c, call, p);
 	if (out->len < (uint64_t)p->min) {
-		kith__error_param(c, call, p->name, "A parameter is empty.");
+		kith__control_error_param(c, call, p->name, "A parameter is empty.");
 		return false;
 	}
 	return true;
 }
 
 static bool take_number(struct kith_control *c, struct kith__call *call,
-			const struct kith__param *p, const json_t *in, struct kith__value *out)
+			const struct kith__control_param *p, const json_t *in,
+			struct kith__value *out)
 {
 	if (!json_is_integer(in))
 		return fail_type(c, call, p);
 	out->number = json_integer_value(in);
 	if (out->number >= p->min && out->number <= p->max)
 		return true;
-	kith__error(c, call, KITH__RPC_PARAMS, "A number is out of range.",
-		    json_pack("{s:s,s:I,s:I}", "param", p->name, "min", (json_int_t)p->min, "max",
-			      (json_int_t)p->max));
+	kith__control_error(c, call, KITH__RPC_PARAMS, "A number is out of range.",
+			    json_pack("{s:s,s:I,s:I}", "param", p->name, "min", (json_int_t)p->min,
+				      "max", (json_int_t)p->max));
 	return false;
 }
 
-static bool take_texts(struct kith_control *c, struct kith__call *call, const struct kith__param *p,
-		       const json_t *in, struct kith__value *out)
+static bool take_texts(struct kith_control *c, struct kith__call *call,
+		       const struct kith__control_param *p, const json_t *in,
+		       struct kith__value *out)
 {
 	size_t count = json_array_size(in);
 
@@ -116,7 +126,8 @@ static const struct {
 
 /* An id of the right form that names nothing is "not found", not a wrong type. */
 static bool take_handle(struct kith_control *c, struct kith__call *call,
-			const struct kith__param *p, const json_t *in, struct kith__value *out)
+			const struct kith__control_param *p, const json_t *in,
+			struct kith__value *out)
 {
 	const char *text = json_string_value(in);
 	size_t len = json_string_length(in);
@@ -130,13 +141,13 @@ static bool take_handle(struct kith_control *c, struct kith__call *call,
 		out->is_mid = true;
 		return true;
 	}
-	kith__error(c, call, KITH__RPC_NOT_FOUND, "There is no such id.",
-		    json_pack("{s:s}", "param", p->name));
+	kith__control_error(c, call, KITH__RPC_NOT_FOUND, "There is no such id.",
+			    json_pack("{s:s}", "param", p->name));
 	return false;
 }
 
-static bool take(struct kith_control *c, struct kith__call *call, const struct kith__param *p,
-		 const json_t *in, struct kith__value *out)
+static bool take(struct kith_control *c, struct kith__call *call,
+		 const struct kith__control_param *p, const json_t *in, struct kith__value *out)
 {
 	out->given = true;
 	switch (p->type) {
@@ -147,9 +158,8 @@ static bool take(struct kith_control *c, struct kith__call *call, const struct k
 		out->number = json_is_true(in) ? 1 : 0;
 		return json_is_boolean(in) || fail_type(c, call, p);
 	case KITH__TYPE_ID:
-		return (json_is_string(in) &&
-			kith_hex_decode(out->mid.b, 16, json_string_value(in),
-					json_string_length(in)) == KITH_OK) ||
+		return (json_is_string(in) && kith_hex_decode(out->mid.b, 16, json_string_value(in),
+							      json_string_length(in)) == KITH_OK) ||
 		       fail_type(c, call, p);
 	case KITH__TYPE_CONTACT:
 	case KITH__TYPE_CONVERSATION:
@@ -162,34 +172,38 @@ static bool take(struct kith_control *c, struct kith__call *call, const struct k
 
 static bool known(struct kith_control *c, struct kith__call *call, json_t *params)
 {
-	size_t count = kith__param_count(call->method);
+	size_t count = kith__control_param_count(call->method);
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(params, key, value) {
+	json_object_foreach(params, key, value)
+	{
 		size_t i = 0;
 
-		while (i < count && strcmp(kith__param[call->method->first + i].name, key) != 0)
+		while (i < count &&
+		       strcmp(kith__control_param[call->method->first + i].name, key) != 0)
 			i++;
 		if (i == count) {
-			kith__error_param(c, call, key, "This method has no such parameter.");
+			kith__control_error_param(c, call, key,
+						  "This method has no such parameter.");
 			return false;
 		}
 	}
 	return true;
 }
 
-bool kith__params(struct kith_control *c, struct kith__call *call, json_t *params,
-		  struct kith__args *out)
+bool kith__control_params(struct kith_control *c, struct kith__call *call, json_t *params,
+			  struct kith__args *out)
 {
-	const struct kith__param *p = &kith__param[call->method->first];
-	size_t count = kith__param_count(call->method);
+	const struct kith__control_param *p = &kith__control_param[call->method->first];
+	size_t count = kith__control_param_count(call->method);
 
 	KITH_ASSERT(count <= KITH__PARAMS_MAX);
 	memset(out, 0, sizeof(*out));
 	out->first = call->method->first;
 	if (params != NULL && !json_is_object(params)) {
-		kith__error(c, call, KITH__RPC_PARAMS, "Parameters are given by name.", NULL);
+		kith__control_error(c, call, KITH__RPC_PARAMS, "Parameters are given by name.",
+				    NULL);
 		return false;
 	}
 	if (!known(c, call, params))
@@ -198,7 +212,7 @@ bool kith__params(struct kith_control *c, struct kith__call *call, json_t *param
 		const json_t *in = json_object_get(params, p[i].name);
 
 		if (in == NULL && p[i].must) {
-			kith__error_param(c, call, p[i].name, "A parameter is missing.");
+			kith__control_error_param(c, call, p[i].name, "A parameter is missing.");
 			return false;
 		}
 		if (in != NULL && !take(c, call, &p[i], in, &out->value[i]))

@@ -9,7 +9,7 @@
 
 #define ROW_BYTES_MAX 23u /* 177 modules of version 40 */
 
-json_t *kith__qr(const char *text, char level)
+json_t *kith__control_qr(const char *text, char level)
 {
 	QRcode *q = QRcode_encodeString(text, 0, level == 'L' ? QR_ECLEVEL_L : QR_ECLEVEL_M,
 					QR_MODE_8, 1);

@@ -32,15 +32,17 @@ static json_t *mailbox_words(const struct kith_node_status *s)
 			    s->mailboxes == 1 ? "" : "es",
 			    s->mailbox_pinned && s->mailboxes == 1 ? " (your community)" : "",
 			    s->mailboxes == 1 ? "s" : "",
-			    s->mailboxes < s->mailboxes_wanted ? "; more join as they are found" : "");
+			    s->mailboxes < s->mailboxes_wanted ? "; more join as they are found"
+							       : "");
 }
 
 static json_t *online_sentence(const struct kith_node_status *s)
 {
 	json_t *boxes = mailbox_words(s);
-	json_t *out = json_sprintf("Online%s. %llu peer%s. %s", s->direct ? ", reachable directly" : "",
-				   (unsigned long long)s->peers, s_of(s->peers),
-				   json_string_value(boxes));
+	json_t *out =
+		json_sprintf("Online%s. %llu peer%s. %s", s->direct ? ", reachable directly" : "",
+			     (unsigned long long)s->peers, s_of(s->peers),
+			     json_string_value(boxes));
 
 	json_decref(boxes);
 	return out;
@@ -132,7 +134,7 @@ static json_t *serving(const struct kith_node_status *s)
 			 (json_int_t)s->disk_max);
 }
 
-json_t *kith__status_object(struct kith_control *c, bool counters)
+json_t *kith__control_status_object(struct kith_control *c, bool counters)
 {
 	struct kith_node_status s;
 	kith_time ago;
@@ -142,18 +144,14 @@ json_t *kith__status_object(struct kith_control *c, bool counters)
 	kith_node_status(c->n, &s);
 	ago = c->now > s.since ? (c->now - s.since) / KITH_US_PER_MS : 0;
 	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o}", "state",
-			phase_name(s.phase),
-			"since", kith__time_or_null(wall > ago ? wall - ago : 0),
-			"sentence", whole_sentence(&s, c->now),
-			"advice", advice(s.phase),
-			"peers", (json_int_t)s.peers,
-			"contacts_online", (json_int_t)s.contacts_online,
-			"path", s.direct ? json_string("direct") : json_null(),
-			"mailboxes", "found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted,
-			"answering", (int)s.mailboxes_answering,
-			"waiting", "messages", (json_int_t)s.waiting,
-			"clock_off_ms", (json_int_t)s.clock_off_ms,
-			"serving", serving(&s));
+			phase_name(s.phase), "since",
+			kith__control_time_or_null(wall > ago ? wall - ago : 0), "sentence",
+			whole_sentence(&s, c->now), "advice", advice(s.phase), "peers",
+			(json_int_t)s.peers, "contacts_online", (json_int_t)s.contacts_online,
+			"path", s.direct ? json_string("direct") : json_null(), "mailboxes",
+			"found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted, "answering",
+			(int)s.mailboxes_answering, "waiting", "messages", (json_int_t)s.waiting,
+			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s));
 	if (out != NULL && counters) {
 		json_t *all = json_object();
 
@@ -207,7 +205,7 @@ static void put_metric(void *ctx, const char *name, uint64_t value)
 	put_text(t, digits + at);
 }
 
-json_t *kith__metrics_text(struct kith_control *c)
+json_t *kith__control_metrics_text(struct kith_control *c)
 {
 	struct text t = {.alloc = c->alloc};
 	json_t *out;

@@ -9,13 +9,11 @@ struct seen {
 	unsigned calls;
 	uint64_t a, b, nonce;
 	uint8_t stamp[64];
-	size_t hits;
-	uint16_t slot[8];
-	uint32_t index[8];
+	uint32_t *table;
 };
 static struct seen seen;
 
-static void on_stamp(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w)
+static void on_stamp(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w)
 {
 	(void)n;
 	seen.calls++;
@@ -24,7 +22,7 @@ static void on_stamp(struct kith_node *n, uint64_t a, uint64_t b, const struct k
 	memcpy(seen.stamp, kith__work_stamp_result(w), 64);
 }
 
-static void on_request(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w)
+static void on_request(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w)
 {
 	(void)n;
 	seen.calls++;
@@ -33,22 +31,13 @@ static void on_request(struct kith_node *n, uint64_t a, uint64_t b, const struct
 	seen.nonce = kith__work_nonce(w);
 }
 
-static void on_knocks(struct kith_node *n, uint64_t a, uint64_t b, const struct kith_work *w)
+static void on_knocks(struct kith_node *n, uint64_t a, uint64_t b, struct kith_work *w)
 {
-	const uint16_t *slot;
-	const uint32_t *index;
-	const uint8_t(*tags)[16];
-	size_t i;
-
 	(void)n;
 	(void)a;
 	(void)b;
 	seen.calls++;
-	seen.hits = kith__work_hits(w, &slot, &index, &tags);
-	for (i = 0; i < seen.hits && i < 8; i++) {
-		seen.slot[i] = slot[i];
-		seen.index[i] = index[i];
-	}
+	seen.table = kith__work_table(w);
 }
 
 /* Runs one job; false: none waits. */
@@ -124,35 +113,40 @@ TEST(work_request_reaches_its_bits)
 	CHECK(kith__request_work_bits(inner, ik, ml, 20000) >= 11);
 }
 
-TEST(work_knocks_finds_slots_among_strangers)
+/* Every slot is found by its tag; tags of other days, mailboxes and secrets are not. */
+TEST(work_knocks_table_knows_its_slots_only)
 {
 	struct kith_node n;
 	uint64_t state = test_seed();
 	uint8_t s[32] = {6};
 	uint8_t ml[32] = {7};
-	uint8_t wrap[32];
-	uint8_t tags[100][16];
-	struct kith_work_knocks q = {s, ml, 20000, (const uint8_t(*)[16])tags, 100};
-	size_t i;
-	size_t k;
+	uint8_t tag[16];
+	struct kith_work_knocks q = {s, ml, 20000};
+	uint16_t slot = 0;
+	unsigned i;
+	unsigned k;
 
 	memset(&n, 0, sizeof(n));
-	for (i = 0; i < 100; i++)
-		for (k = 0; k < 16; k++)
-			tags[i][k] = (uint8_t)test_random(&state);
-	kith__request_place(tags[41], wrap, s, 20000, 0, ml);
-	kith__request_place(tags[3], wrap, s, 20000, 16383, ml);
-	kith__request_place(tags[77], wrap, s, 20001, 5, ml); /* another day */
 	CHECK_OK(kith__work_knocks(&n, &q, on_knocks, 0, 0));
-	memset(tags, 0, sizeof(tags)); /* the job has its own copy */
 	while (turn(&n))
 		;
 	CHECK_EQ(seen.calls, 1);
-	CHECK_EQ(seen.hits, 2);
-	CHECK_EQ(seen.slot[0], 0);
-	CHECK_EQ(seen.index[0], 41);
-	CHECK_EQ(seen.slot[1], 16383);
-	CHECK_EQ(seen.index[1], 3);
+	for (i = 0; i < KITH_KNOCK_SLOTS; i++) {
+		kith__request_tag(tag, s, 20000, (uint16_t)i, ml);
+		CHECK(kith__knock_slot(seen.table, &q, tag, &slot));
+		CHECK_EQ(slot, i);
+		tag[15] ^= 1;
+		CHECK(!kith__knock_slot(seen.table, &q, tag, &slot));
+		kith__request_tag(tag, s, 20001, (uint16_t)i, ml);
+		CHECK(!kith__knock_slot(seen.table, &q, tag, &slot));
+	}
+	for (i = 0; i < 1000; i++) {
+		for (k = 0; k < 16; k++)
+			tag[k] = (uint8_t)test_random(&state);
+		CHECK(!kith__knock_slot(seen.table, &q, tag, &slot));
+	}
+	kith__knock_table_free(&n, seen.table);
+	kith__knock_table_free(&n, NULL);
 }
 
 TEST(work_queue_is_capped)
