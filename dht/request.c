@@ -439,7 +439,7 @@ static struct kith__request *match(struct kith_dht *d, const struct kith__from *
 }
 
 void kith__dht_answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
-		  kith_time now)
+		      kith_time now)
 {
 	struct kith__request *hit = match(d, from, m->tx), r;
 	struct kith__sighting s;
