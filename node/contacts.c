@@ -114,6 +114,8 @@ void kith__contact_link(struct kith_node *n, struct kith_contact *c)
 		return;
 	c->link.peer = (uint32_t)c->id;
 	c->link.device = c->dev;
+	if (!c->i_am_a) /* it came from the peer */
+		c->link.newest_known = true;
 	memcpy(c->link.lk, c->lk, 32);
 	memcpy(c->link.presence.p, c->p, 32);
 	c->link.presence.epoch = c->p_epoch;
@@ -136,6 +138,7 @@ static void fill(const struct kith_node *n, const struct kith_contact *c,
 	out->blocked = c->blocked;
 	out->newer = c->newer;
 	out->online = c->session != 0;
+	out->stalled = kith__stalled(c);
 	out->request_kept = c->request_kept;
 	out->request_until_s = c->request_until_s;
 	out->added_ms = c->added_ms;
