@@ -378,7 +378,7 @@ uint64_t kith__open_batch(const struct kith_node *n);
 bool kith__durable(const struct kith_node *n, uint64_t batch);
 /* row.c: one function per row; asserts that the store took it (caps are checked before input). */
 void kith__put(struct kith_node *n, const struct kith_op *op);
-int kith__may_write(const struct kith_node *n) KITH_MUST_USE; /* NOSPACE, IO: no new rows by calls */
+int kith__may_write(const struct kith_node *n) KITH_MUST_USE; /* NOSPACE, IO: no new rows */
 void kith__row_contact(struct kith_node *n, const struct kith_contact *c);
 void kith__row_device(struct kith_node *n, const struct kith_contact *c);
 void kith__row_conversation(struct kith_node *n, const struct kith_contact *c);
