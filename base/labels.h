@@ -39,6 +39,7 @@
 	X(CR_ROOT, "cr.root") \
 	X(CR_POW, "cr.pow") \
 	X(CR_SEEN, "cr.seen") \
+	X(CR_NO, "cr.no") \
 	X(KN_SLOT, "kn.slot") \
 	X(KN_TAG, "kn.tag") \
 	X(KN_WRAP, "kn.wrap") \

@@ -139,7 +139,8 @@ json_t *kith__cli_receive(struct kith__cli *cli)
 	       (end = memchr(cli->in + seen, '\n', cli->in_len - seen)) == NULL) {
 		seen = cli->in_len;
 		if (!more(cli)) {
-			kith__cli_complain("the node closed the connection.");
+			if (!cli->silent)
+				kith__cli_complain("the node closed the connection.");
 			cli->exit_code = KITH__EXIT_NO_NODE;
 			return NULL;
 		}

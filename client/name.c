@@ -38,6 +38,8 @@ static bool fits(const json_t *k, enum rule rule, const char *name)
 	const char *alias = kith__cli_text(k, "alias"), *theirs = kith__cli_text(k, "name");
 	size_t len = strlen(name);
 
+	if (alias[0] == '\0' && theirs[0] == '\0')
+		theirs = kith__cli_text(k, "short"); /* as it is shown */
 	if (strcmp(kith__cli_text(k, "state"), "removed") == 0)
 		return false;
 	switch (rule) {

@@ -82,6 +82,7 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 		return NULL;
 	}
 	n->next_contact++;
+	kith__publish_soon(n); /* with the first contact, a presence record is of use */
 	return c;
 }
 
@@ -135,6 +136,7 @@ static void fill(const struct kith_node *n, const struct kith_contact *c,
 	out->blocked = c->blocked;
 	out->newer = c->newer;
 	out->online = c->session != 0;
+	out->stalled = kith__stalled(c);
 	out->request_kept = c->request_kept;
 	out->request_until_s = c->request_until_s;
 	out->added_ms = c->added_ms;
@@ -167,6 +169,8 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 	size_t len = strlen(alias);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (c == NULL)
 		return KITH_E_NOTFOUND;
 	if (len > KITH_NAME_MAX || !kith_text_valid(alias, len))
@@ -216,7 +220,7 @@ int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uin
 	forget_tags(n, c);
 	memset(&c->send, 0, sizeof(c->send));
 	memset(&c->recv, 0, sizeof(c->recv));
-	memset(c->request, 0, sizeof(c->request));
+	kith__requests_close(n, c, UINT32_MAX);
 	c->has_link = c->has_p = c->has_ms = c->has_cap = false;
 	c->seek = KITH_SEEK_NONE;
 	c->session = 0;

@@ -99,13 +99,11 @@ static bool secret_presence(struct kith_node *n, uint32_t slot, const struct kit
 	kith_wipe(body, sizeof(body));
 	p.epoch = slot;
 	p.ends_s = (uint64_t)kith_rows_int(r, 3);
-	if (p.ends_s != 0 && p.ends_s <= kith__wall_s(n))
-		return true;
 	for (at = id->presences; at > 0 && id->presence[at - 1].epoch < slot; at--)
 		;
-	if (at == 3)
+	if (at == KITH_PRESENCES_MAX)
 		return true;
-	if (id->presences == 3)
+	if (id->presences == KITH_PRESENCES_MAX)
 		id->presences--;
 	memmove(&id->presence[at + 1], &id->presence[at], (id->presences - at) * sizeof(p));
 	id->presence[at] = p;
@@ -308,7 +306,7 @@ static int load_devices(struct kith_node *n)
 			return KITH_E_MALFORMED;
 		c->dev = kith_load_u32(dev);
 		c->has_lk = column(&r, 5, c->lk, 32);
-		c->epoch = (uint32_t)kith_rows_int(&r, 6);
+		c->epoch = c->epoch_floor = (uint32_t)kith_rows_int(&r, 6);
 		(void)column(&r, 7, c->link.last_in, 12);
 		(void)column(&r, 8, c->link.last_out, 12);
 		p = kith_rows_blob(&r, 9, &len);
@@ -356,6 +354,7 @@ static int load_ratchets(struct kith_node *n)
 
 		if (c == NULL || p == NULL || len < KITH_FLOW_ROW)
 			return KITH_E_MALFORMED;
+		c->epoch = (uint32_t)kith_rows_int(&r, 1);
 		kith_reader_init(&in, p, KITH_FLOW_ROW);
 		c->flow.out_next = kith_read_u32(&in);
 		c->flow.in_next = kith_read_u32(&in);
@@ -363,7 +362,8 @@ static int load_ratchets(struct kith_node *n)
 		c->flow.in_read = kith_read_u32(&in);
 		c->flow.peer_read = kith_read_u32(&in);
 		c->flow.ack_owed = kith_read_u8(&in) != 0;
-		kith_read_skip(&in, KITH_FLOW_ROW - KITH_FLOW_FAR - 25);
+		c->epoch_own = kith_read_u32(&in);
+		kith_read_skip(&in, KITH_FLOW_ROW - KITH_FLOW_FAR - 29);
 		kith_read_bytes(&in, c->flow.in_far, KITH_FLOW_FAR);
 		c->flow.ack_at = n->now;
 		c->ratchet = kith_arena_get(n->arena, sizeof(*c->ratchet));
@@ -700,5 +700,6 @@ int kith__load(struct kith_node *n)
 		kith__contact_link(n, n->contact[i]);
 	kith__identity_apply(n);
 	kith__tagbook_changed(n);
+	kith__restored(n);
 	return KITH_OK;
 }

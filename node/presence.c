@@ -4,7 +4,8 @@
  * names. Nothing waits for this: messages take the mailbox way at once (transport.md 8).
  *
  * Budget: at most 5 lookups a second; a contact that cannot be found is asked for again after
- * 1 min, 5 min, 15 min, then hourly, and every 6 h after a day - per contact, not per message.
+ * 1 min, 5 min, 15 min, then hourly, and every 6 h after a day - per contact, not per message. One
+ * whose record was never seen is asked for again after 1, 2, 5, 15 s first.
  */
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #define DIAL_MAX     32u     /* contacts looked for at start */
 
 static const uint32_t again_s[] = {60, 300, 900, 3600};
+/* A record never seen: the contact may be about to publish it, an accept ago. */
+static const uint32_t first_s[] = {1, 2, 5, 15};
 
 static void later(struct kith_node *n, struct kith_contact *c)
 {
@@ -21,9 +24,11 @@ static void later(struct kith_node *n, struct kith_contact *c)
 			  : c->lookups_failed < 24 ? 3600
 						   : 21600;
 
+	if (!c->has_lk && c->lookups_failed < 4)
+		wait_s = first_s[c->lookups_failed];
 	c->lookups_failed++;
 	c->next_lookup = n->now + kith_rng_jitter(n->rng, (kith_time)wait_s * KITH_US_PER_S, 25);
-	c->wanted = c->outs > 0;
+	c->wanted = c->outs > 0 || (!c->has_lk && c->lookups_failed < 4);
 }
 
 static void connect_to(struct kith_node *n, struct kith_contact *c)

@@ -363,6 +363,15 @@ void kith__request_seen(uint8_t h[static 16], const uint8_t in[static KITH_INNER
 	kith_hash16(h, KITH_L_CR_SEEN, in, KITH_INNER);
 }
 
+void kith__request_refusal(uint8_t h[static 16], const uint8_t ik[static 32], uint32_t epoch)
+{
+	uint8_t data[36];
+
+	memcpy(data, ik, 32);
+	kith_store_u32(data + 32, epoch);
+	kith_hash16(h, KITH_L_CR_NO, data, sizeof(data));
+}
+
 /* ---- work ---- */
 
 void kith__request_digest(uint8_t digest[static 32], const uint8_t in[static KITH_INNER])

@@ -56,6 +56,9 @@ int kith__request_open(struct kith_request *q, uint8_t root[static 32],
 /* H16("cr.seen", all bytes). */
 void kith__request_seen(uint8_t h[static 16], const uint8_t in[static KITH_INNER]);
 
+/* H16("cr.no", ik | epoch): the mark of a refused request. */
+void kith__request_refusal(uint8_t h[static 16], const uint8_t ik[static 32], uint32_t epoch);
+
 /* Work: hash of (IK_B | ML | day | digest of bytes 0..4047 | nonce). `search` tries `count` nonces
  * from *nonce on; true: *nonce is one, false: *nonce is the next to try. `put` writes it, `bits`
  * counts the leading zero bits that a request reaches. */

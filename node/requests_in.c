@@ -12,7 +12,8 @@
 #include "base/text.h"
 #include "node/internal.h"
 
-#define EPOCH_AHEAD_S 172800u /* a request may be 2 days ahead of our clock */
+#define EPOCH_AHEAD_S 172800u  /* a request may be 2 days ahead of our clock */
+#define SEEN_S	      3196800u /* 37 d: as long as the prekey that opens it */
 
 static struct kith_pending *pending_by_ik(const struct kith_node *n, const uint8_t ik[static 32])
 {
@@ -144,11 +145,11 @@ static bool from_known(struct kith_node *n, struct kith_pending *p)
 		return true;
 	switch (c->state) {
 	case KITH_CONTACT_REQUESTED:
-		if (memcmp(p->q.ik, n->id->ik, 32) < 0)
+		if (memcmp(p->q.ik, n->id->ik, 32) < 0 && p->q.session_epoch > c->epoch_floor)
 			(void)accept_pending(n, p, NULL, &c);
 		return true;
 	case KITH_CONTACT_ACCEPTED:
-		if (p->q.session_epoch > c->epoch)
+		if (p->q.session_epoch > c->epoch_floor)
 			(void)accept_pending(n, p, NULL, &c);
 		return true;
 	case KITH_CONTACT_REFUSED:
@@ -182,6 +183,7 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 {
 	struct kith_pending *p;
 	uint8_t seen[16];
+	uint8_t no[16];
 	uint32_t known;
 
 	if (!n->has_identity)
@@ -198,8 +200,9 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
 	if (p->work >= n->cfg.work_bits && open_request(n, p, inner) == KITH_OK &&
 	    p->q.session_epoch <= kith__wall_s(n) + EPOCH_AHEAD_S &&
 	    memcmp(p->q.ik, n->id->ik, 32) != 0) {
-		kith__row_seen(n, seen, kith__wall_s(n) + 3196800u);
-		if (!from_known(n, p))
+		kith__row_seen(n, seen, kith__wall_s(n) + SEEN_S);
+		kith__request_refusal(no, p->q.ik, p->q.session_epoch);
+		if (!kith_map_get(&n->seen, no, &known) && !from_known(n, p))
 			pending_add(n, p, inner);
 	}
 	kith_wipe(p, sizeof(*p));
@@ -286,6 +289,15 @@ static int start_tags(struct kith_tag_side *s, const uint8_t root[static 32], ui
 	return kith__tagbook_list(s, version, (const uint8_t(*)[32])ml, count);
 }
 
+/* The lists of the former session end: memory and rows. */
+static void drop_tags(struct kith_node *n, struct kith_contact *c)
+{
+	while (c->send.count > 0)
+		kith__tagbook_drop(n, c, 0, 0);
+	while (c->recv.count > 0)
+		kith__tagbook_drop(n, c, 1, 0);
+}
+
 static void start_link(struct kith_contact *c, const uint8_t link[static 32], uint64_t day)
 {
 	memset(&c->link, 0, sizeof(c->link));
@@ -314,9 +326,7 @@ static void queue_accept(struct kith_node *n, struct kith_contact *c, uint64_t d
 	a.p_epoch = n->id->presence[0].epoch;
 	if (shared != NULL)
 		memcpy(a.cap, shared->cap, 16);
-	a.session_epoch = c->request[0].used && c->request[0].session_epoch > c->epoch
-				  ? c->request[0].session_epoch
-				  : c->epoch;
+	a.session_epoch = c->epoch_own > c->epoch ? c->epoch_own : c->epoch;
 	a.accept_day = day;
 	a.cert = n->id->cert;
 	kith__own_list(n, &a.list);
@@ -377,6 +387,7 @@ static int session_b(struct kith_node *n, struct kith_contact *c, const struct k
 	kith__root_derive(tag_a, tag_b, link, p->root);
 	boxes_of_request(&p->q, e);
 	kith__own_list(n, &own);
+	drop_tags(n, c);
 	set_boxes(n, c, p->q.list_version, e, p->q.count, false);
 	status = start_tags(&c->send, tag_b, p->q.list_version, e, p->q.count);
 	if (status == KITH_OK)
@@ -407,7 +418,8 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 		memcpy(c->alias, alias, strlen(alias) + 1);
 	memcpy(c->ms, p->q.ms, 32);
 	c->has_ms = true;
-	c->epoch = p->q.session_epoch;
+	c->epoch = c->epoch_floor = p->q.session_epoch;
+	kith__requests_close(n, c, UINT32_MAX); /* own ones are dropped: this one counts */
 	c->i_am_a = false;
 	memset(&c->flow, 0, sizeof(c->flow));
 	c->flow.out_next = c->flow.in_next = 1;
@@ -425,6 +437,7 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 	if (again || c->outs > 1)
 		kith__outbox_reseal(n, c);
 	kith__tagbook_changed(n);
+	kith__publish_soon(n); /* now somebody may ask for the presence record */
 	kith__event(n, KITH_EVENT_CONTACT_NEW, c->conv, c->id);
 	kith__delivery_run(n, c);
 	*out = c;
@@ -439,6 +452,8 @@ int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias
 	int status;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (p == NULL)
 		return KITH_E_NOTFOUND;
 	if (alias != NULL &&
@@ -456,11 +471,15 @@ int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias
 int kith_node_request_refuse(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
 {
 	struct kith_pending *p = pending_by_id(n, id);
+	uint8_t no[16];
 
 	n->now = now;
 	if (p == NULL)
 		return KITH_E_NOTFOUND;
-	pending_drop(n, p); /* its hash stays in the seen-set: the same bytes are not shown again */
+	/* By sender and epoch: its bytes differ per mailbox and with each new proof of work. */
+	kith__request_refusal(no, p->q.ik, p->q.session_epoch);
+	kith__row_seen(n, no, kith__wall_s(n) + SEEN_S);
+	pending_drop(n, p);
 	kith__event(n, KITH_EVENT_REQUEST_STATE, 0, id);
 	kith__reply_done(n, call, id, 0);
 	return KITH_OK;
@@ -507,6 +526,7 @@ static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_op
 	int status;
 
 	kith__root_derive(tag_a, tag_b, link, r->root);
+	drop_tags(n, c);
 	set_boxes(n, c, a->list.version, a->list.box, a->list.count, true);
 	status = start_tags(&c->send, tag_a, a->list.version, a->list.box, a->list.count);
 	c->recv = r->in;
@@ -551,16 +571,6 @@ static void queue_first(struct kith_node *n, struct kith_contact *c)
 	kith__outbox_reseal(n, c);
 }
 
-/* All own requests to `c` are answered: their tags are those of the session now. */
-static void requests_close(struct kith_node *n, struct kith_contact *c)
-{
-	struct kith_op op = kith_op(KITH_OP_REQROOT_DELETE);
-
-	kith_op_blob(&op, c->ik, 32);
-	kith__put(n, &op);
-	kith_wipe(c->request, sizeof(c->request));
-}
-
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
 			    const uint8_t inner[static KITH_INNER])
 {
@@ -595,6 +605,8 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	c->has_p = c->has_cap = true;
 	c->p_epoch = a.p_epoch;
 	c->epoch = r->session_epoch;
+	if (a.session_epoch > c->epoch_floor)
+		c->epoch_floor = a.session_epoch;
 	c->i_am_a = true;
 	memset(&c->flow, 0, sizeof(c->flow));
 	c->flow.out_next = 1;
@@ -603,7 +615,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 		kith_log_add(n->log, n->now, KITH_LOG_ERROR,
 			     "an accepted contact has no usable mailboxes");
 	kith_wipe(&a, sizeof(a));
-	requests_close(n, c);
+	kith__requests_close(n, c, c->epoch);
 	c->state = KITH_CONTACT_ACCEPTED;
 	c->seek = KITH_SEEK_NONE;
 	kith__row_seen(n, hash, kith__wall_s(n) + 2592000u);
@@ -615,6 +627,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	kith__ack_owe(n, c, false);
 	kith__tagbook_changed(n);
 	kith__presence_want(n, c);
+	kith__publish_soon(n);
 	kith__event(n, KITH_EVENT_CONTACT_CHANGED, c->conv, c->id);
 	kith__delivery_run(n, c);
 	return true;
@@ -688,6 +701,8 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 	size_t hints = 0;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if ((name != NULL &&

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Requests of both directions from their rows. Incoming ones are opened again from their bytes:
- * the prekey they need lives longer than they may wait.
+ * Requests of both directions and their rows. Incoming ones are opened again from their bytes: the
+ * prekey they need lives longer than they may wait. Own ones newer than the answered one stay after
+ * the answer, so that an accept of them replaces the session (docs/models.md 4b).
  */
 #include <string.h>
 
 #include "node/internal.h"
+
+#define OPEN	    3u	     /* own requests kept per contact */
+#define ROOT_KEEP_S 5788800u /* the prekey lives 37 days, a blob under it 30 more */
 
 static void load_out(struct kith_node *n, const struct kith_rows *r)
 {
@@ -32,6 +36,79 @@ static void load_out(struct kith_node *n, const struct kith_rows *r)
 		c->next_seek =
 			age_ms < wait_ms ? n->now + (wait_ms - age_ms) * KITH_US_PER_MS : n->now;
 	}
+}
+
+static void root_row(struct kith_node *n, const struct kith_contact *c,
+		     const struct kith_open_request *q)
+{
+	const struct kith_tag_list *l = &q->in.list[0]; /* told in the request */
+	struct kith_op op = kith_op(KITH_OP_REQROOT_PUT);
+	uint8_t root[32 + 32 + 64 + 4 + 4 + 1 + KITH_MAILBOXES_MAX * 32];
+	struct kith_writer w;
+	unsigned i;
+
+	KITH_ASSERT(q->in.count == 1);
+	kith_writer_init(&w, root, sizeof(root));
+	kith_write_bytes(&w, q->root, 32);
+	kith_write_bytes(&w, q->rdh_secret, 32);
+	kith_write_bytes(&w, q->rek_seed, 64);
+	kith_write_u32(&w, q->session_epoch);
+	kith_write_u32(&w, l->version);
+	kith_write_u8(&w, (uint8_t)l->count);
+	for (i = 0; i < l->count; i++)
+		kith_write_bytes(&w, l->chain[i].ml, 32);
+	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+	kith_op_blob(&op, c->ik, 32);
+	kith_op_int(&op, (int64_t)q->created_s);
+	kith_op_blob(&op, root, w.len);
+	kith__put(n, &op);
+	kith_wipe(root, sizeof(root));
+}
+
+void kith__request_roots_row(struct kith_node *n, const struct kith_contact *c)
+{
+	struct kith_op op = kith_op(KITH_OP_REQROOT_DELETE);
+	unsigned i;
+
+	kith_op_blob(&op, c->ik, 32);
+	kith__put(n, &op);
+	for (i = OPEN; i-- > 0;)
+		if (c->request[i].used)
+			root_row(n, c, &c->request[i]);
+}
+
+void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t upto)
+{
+	unsigned i;
+
+	for (i = 0; i < OPEN; i++)
+		if (c->request[i].used && c->request[i].session_epoch <= upto)
+			kith_wipe(&c->request[i], sizeof(c->request[i]));
+	kith__request_roots_row(n, c);
+}
+
+void kith__requests_sweep(struct kith_node *n)
+{
+	uint64_t now_s = kith__wall_s(n);
+	bool any = false;
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < n->contacts; i++) {
+		struct kith_contact *c = n->contact[i];
+
+		for (k = 0; k < OPEN; k++) {
+			const struct kith_open_request *q = &c->request[k];
+
+			if (c->state != KITH_CONTACT_ACCEPTED || !q->used ||
+			    now_s < q->created_s + ROOT_KEEP_S)
+				continue;
+			kith__requests_close(n, c, q->session_epoch);
+			any = true;
+		}
+	}
+	if (any)
+		kith__tagbook_changed(n);
 }
 
 static int load_roots(struct kith_node *n)
@@ -71,6 +148,13 @@ static int load_roots(struct kith_node *n)
 			return KITH_E_MALFORMED;
 		q.created_s = (uint64_t)kith_rows_int(&r, 1);
 		q.used = true;
+		if (q.session_epoch > c->epoch_own)
+			c->epoch_own = q.session_epoch;
+		if (c->state == KITH_CONTACT_REMOVED ||
+		    (c->state == KITH_CONTACT_ACCEPTED && q.session_epoch <= c->epoch)) {
+			kith_wipe(&q, sizeof(q));
+			continue;
+		}
 		status = kith__request_tags(&q, version, (const uint8_t(*)[32])ml, count);
 		memmove(&c->request[1], &c->request[0], 2 * sizeof(q)); /* rows come oldest first */
 		c->request[0] = q;

@@ -18,8 +18,10 @@
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
 
-/* Somebody waits for it: every few minutes in the first hour. */
-static const uint32_t backoff_s[] = {2, 5, 15, 30, 60, 120, 300, 300, 600, 900, 1800, 3600};
+/* A link is often used within seconds of being made: its record may not be out yet. And somebody
+ * waits for it: every few minutes in the first hour. */
+static const uint32_t backoff_s[] = {1,  1,   2,   3,   5,   10,  30,   60,
+				     60, 120, 300, 300, 600, 900, 1800, 3600};
 #define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
@@ -98,6 +100,8 @@ static void seek_bundle(struct kith_node *n, struct kith_contact *c)
 	c->seek = KITH_SEEK_BUNDLE;
 	if (kith__mbox_order_get(n, &o) != KITH_OK)
 		seek_later(n, c);
+	kith_wipe(&s, sizeof(s));
+	kith_wipe(ms, sizeof(ms));
 	kith_wipe(wrap, sizeof(wrap));
 }
 
@@ -106,9 +110,12 @@ static bool knock_open(struct kith_node *n, struct kith_contact *c, const uint8_
 	uint8_t content[KITH_RECORD_CONTENT];
 	struct kith_record_secret s;
 	uint64_t seq;
+	int status;
 
 	knock_secret(c, &s);
-	if (kith_record_open(content, &seq, record, &s, knock_period(n, c, &s)) != KITH_OK)
+	status = kith_record_open(content, &seq, record, &s, knock_period(n, c, &s));
+	kith_wipe(&s, sizeof(s));
+	if (status != KITH_OK)
 		return false;
 	if (c->knock == NULL)
 		c->knock = kith_alloc_zero(n->alloc, 1, sizeof(*c->knock));
@@ -156,10 +163,14 @@ static bool bundle_open(struct kith_node *n, struct kith_contact *c, const uint8
 	uint8_t hash[32];
 	struct kith_record_secret s;
 	struct kith_bundle *b;
+	int status;
 
 	knock_secret(c, &s);
 	kith__bundle_place(tag, wrap, s.s, c->knock->spk_id, e->ml);
-	if (kith__blob_unwrap(inner, wrap, tag, blob) != KITH_OK)
+	status = kith__blob_unwrap(inner, wrap, tag, blob);
+	kith_wipe(&s, sizeof(s));
+	kith_wipe(wrap, sizeof(wrap));
+	if (status != KITH_OK)
 		return false;
 	if (c->bundle == NULL)
 		c->bundle = kith_alloc_zero(n->alloc, 1, sizeof(*c->bundle));
@@ -183,32 +194,6 @@ static struct kith_open_request *usable_request(struct kith_contact *c)
 	    spk_id != c->bundle->spk_id)
 		return NULL;
 	return &c->request[0];
-}
-
-static void request_rows(struct kith_node *n, const struct kith_contact *c,
-			 const struct kith_list *own)
-{
-	const struct kith_open_request *q = &c->request[0];
-	struct kith_op op = kith_op(KITH_OP_REQROOT_PUT);
-	uint8_t root[32 + 32 + 64 + 4 + 4 + 1 + KITH_MAILBOXES_MAX * 32];
-	struct kith_writer w;
-	unsigned i;
-
-	kith_writer_init(&w, root, sizeof(root));
-	kith_write_bytes(&w, q->root, 32);
-	kith_write_bytes(&w, q->rdh_secret, 32);
-	kith_write_bytes(&w, q->rek_seed, 64);
-	kith_write_u32(&w, q->session_epoch);
-	kith_write_u32(&w, own->version);
-	kith_write_u8(&w, (uint8_t)own->count);
-	for (i = 0; i < own->count; i++)
-		kith_write_bytes(&w, own->box[i].ml, 32);
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
-	kith_op_blob(&op, c->ik, 32);
-	kith_op_int(&op, (int64_t)q->created_s);
-	kith_op_blob(&op, root, w.len);
-	kith__put(n, &op);
-	kith_wipe(root, sizeof(root));
 }
 
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
@@ -244,8 +229,10 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 	q->list_version = own->version;
 	q->created_s = kith__wall_s(n);
 	q->session_epoch = (uint32_t)q->created_s;
-	if (c->request[0].used && q->session_epoch <= c->request[0].session_epoch)
-		q->session_epoch = c->request[0].session_epoch + 1;
+	if (q->session_epoch <= c->epoch_own)
+		q->session_epoch = c->epoch_own + 1;
+	if (q->session_epoch <= c->epoch)
+		q->session_epoch = c->epoch + 1;
 	q->count = own->count;
 	for (i = 0; i < own->count; i++) {
 		memcpy(q->box[i].ml, own->box[i].ml, 32);
@@ -311,9 +298,10 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 		goto out;
 	memmove(&c->request[1], &c->request[0], 2 * sizeof(c->request[0]));
 	c->request[0] = r;
+	c->epoch_own = r.session_epoch;
 	c->request_kept = 0;
 	kith__row_device(n, c); /* device and XK of the knock record: the answer binds them */
-	request_rows(n, c, own);
+	kith__request_roots_row(n, c);
 	kith__request_out_row(n, c);
 	kith__tagbook_changed(n);
 out:
@@ -346,6 +334,7 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	uint8_t wrap[32];
 	uint8_t ms[32];
 	uint8_t xnonce[24];
+	uint8_t bound[32];
 	uint16_t slot = (uint16_t)kith_rng_below(n->rng, SLOTS);
 
 	if (inner == NULL || blob == NULL)
@@ -356,11 +345,12 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	memcpy(o.ml, e->ml, 32);
 	o.addr = e->addr;
 	kith__request_place(o.tag, wrap, s.s, place >> 16, slot, e->ml);
-	kith_noncer_next(&n->noncer, xnonce, inner);
+	kith_nonce_bind(bound, o.tag, 16, inner, KITH_INNER);
+	kith_noncer_next(&n->noncer, xnonce, bound);
 	kith__blob_wrap(blob, xnonce, wrap, o.tag, inner);
 	kith__mailbox_secret(ms, s.s);
 	o.bucket.p = e->p;
-	o.bucket.bucket = kith__bucket(ms, e->ml, e->p);
+	o.bucket.bucket = kith__bucket_word(n, ms, e->ml, e->p);
 	o.ttl_class = 1;
 	o.blob = blob;
 	o.fn = put_done;
@@ -369,8 +359,10 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	if (kith__mbox_order_put(n, &o) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_WARN,
 			     "too much mailbox work: a contact request waits");
-out:
+	kith_wipe(&s, sizeof(s));
+	kith_wipe(ms, sizeof(ms));
 	kith_wipe(wrap, sizeof(wrap));
+out:
 	kith_alloc_free(n->alloc, inner);
 	kith_alloc_free(n->alloc, blob);
 }

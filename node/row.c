@@ -7,13 +7,27 @@
 
 #include "node/internal.h"
 
+int kith__may_write(const struct kith_node *n)
+{
+	switch (kith_store_state(n->account)) {
+	case KITH_STORE_OK: break;
+	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;
+	case KITH_STORE_READONLY: return KITH_E_IO;
+	}
+	return KITH_OK;
+}
+
 void kith__put(struct kith_node *n, const struct kith_op *op)
 {
 	uint64_t batch;
-	int status = kith_store_put(n->account, op, &batch);
+	int status;
 
-	/* Input stops while the store is full (kith__gate_full) and calls that create rows ask the
-	 * store's state first, so a refusal here would be a lost change: stop before it is told. */
+	/* Input stops while the store is full (kith__gate_full) and calls that create rows ask
+	 * kith__may_write first. What still changes on a full disk is the node's own state: it goes
+	 * to the reserve. A refusal here would be a lost change: stop before it is told. */
+	kith_store_force(n->account, true);
+	status = kith_store_put(n->account, op, &batch);
+	kith_store_force(n->account, false);
 	KITH_ASSERT(status == KITH_OK);
 	n->open_ops++;
 }
@@ -100,7 +114,7 @@ void kith__row_device(struct kith_node *n, const struct kith_contact *c)
 	kith_op_blob(&op, c->dk, 32);
 	kith_op_blob(&op, c->xk, 32);
 	op_optional(&op, c->has_lk, c->lk, 32);
-	kith_op_int(&op, c->epoch);
+	kith_op_int(&op, c->epoch_floor);
 	kith_op_blob(&op, c->link.last_in, 12);
 	kith_op_blob(&op, c->link.last_out, 12);
 	kith_op_blob(&op, paths, paths_len);
@@ -180,8 +194,9 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	kith_write_u32(&w, c->flow.in_read);
 	kith_write_u32(&w, c->flow.peer_read);
 	kith_write_u8(&w, c->flow.ack_owed ? 1 : 0);
+	kith_write_u32(&w, c->epoch_own);
+	kith_write_zeros(&w, KITH_FLOW_ROW - KITH_FLOW_FAR - 29);
 	kith_write_bytes(&w, c->flow.in_far, sizeof(c->flow.in_far));
-	kith_write_pad(&w, KITH_FLOW_ROW);
 	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);

@@ -72,7 +72,8 @@ static void expect(struct kith_node *n, const uint8_t tag[static 16], struct exp
 	uint32_t there;
 
 	if (kith_map_get(&b->map, tag, &there)) {
-		b->slot[there] = e;
+		if (e.request < 0 || b->slot[there].request >= 0) /* a session's tag wins */
+			b->slot[there] = e;
 		return;
 	}
 	if (at == NO_SLOT) {

@@ -152,8 +152,9 @@ void kith__control_codec_line(struct kith_control *c, struct kith__caller *who, 
 			      size_t len)
 {
 	json_error_t e;
-	json_t *root =
-		depth_ok(line, len) ? json_loadb(line, len, JSON_REJECT_DUPLICATES, &e) : NULL;
+	json_t *root = depth_ok(line, len)
+			       ? json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e)
+			       : NULL;
 
 	if (root == NULL)
 		kith__control_line(c, who->number,

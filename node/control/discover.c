@@ -6,14 +6,18 @@
 
 static const char *right_letter(unsigned right)
 {
-	switch (right) {
-	case KITH_RIGHT_READ: return "R";
-	case KITH_RIGHT_SEND: return "S";
-	case KITH_RIGHT_CONTACTS: return "C";
-	case KITH_RIGHT_ADMIN: return "A";
-	case KITH_RIGHT_OWNER: return "O";
-	default: return "-";
-	}
+	static const struct {
+		unsigned right;
+		const char *letter;
+	} letters[] = {
+		{KITH_RIGHT_READ, "R"},  {KITH_RIGHT_SEND, "S"},  {KITH_RIGHT_CONTACTS, "C"},
+		{KITH_RIGHT_ADMIN, "A"}, {KITH_RIGHT_OWNER, "O"},
+	};
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (letters[i].right == right)
+			return letters[i].letter;
+	return "-";
 }
 
 static json_t *schema(const struct kith__control_param *p)

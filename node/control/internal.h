@@ -29,6 +29,7 @@ enum kith__rpc {
 	KITH__RPC_NOT_ACCEPTED = -32009
 };
 
+/* Types of parameters. */
 enum kith__type {
 	KITH__TYPE_TEXT,
 	KITH__TYPE_INT,
@@ -51,6 +52,7 @@ enum kith__table {
 	KITH__TABLE_INVITATION = 5
 };
 
+/* One parameter of the table. */
 struct kith__control_param {
 	const char *name;
 	enum kith__type type;
@@ -71,6 +73,7 @@ struct kith__value {
 };
 
 #define KITH__PARAMS_MAX 5u
+/* Place of every method in the table. */
 enum kith__method_id {
 #define METHOD(id, name, right, locked, result, summary) KITH__METHOD_##id,
 #define PARAM(method, name, type, need, min, max)
@@ -114,6 +117,7 @@ struct kith__batch {
 	size_t open;    /* calls not answered */
 };
 
+/* A cursor on the log. */
 struct kith__subscription {
 	uint64_t number; /* 0 = free */
 	uint64_t seq;    /* sent so far */
@@ -124,6 +128,7 @@ struct kith__subscription {
 
 #define KITH__SUBSCRIPTIONS_MAX 8u
 
+/* A connection. */
 struct kith__caller {
 	uint32_t number; /* 0 = free */
 	unsigned rights;
@@ -137,6 +142,7 @@ struct kith__caller {
 	struct kith__subscription sub[KITH__SUBSCRIPTIONS_MAX];
 };
 
+/* What goes on with a call when its node call is answered; `r` NULL: at once. */
 typedef void kith__step_fn(struct kith_control *c, struct kith__call *call,
 			   const struct kith_node_reply *r);
 
@@ -167,6 +173,7 @@ struct kith__call {
 #define KITH__CALLS_MAX \
 	(KITH_CONTROL_CALLERS_MAX * (KITH_CONTROL_INFLIGHT_MAX + KITH_CONTROL_BATCH_MAX))
 
+/* A line on its way out. */
 struct kith__out {
 	struct kith__out *next;
 	uint32_t caller;
@@ -174,12 +181,13 @@ struct kith__out {
 	uint8_t data[];
 };
 
+/* All connections of a node. */
 struct kith_control {
 	const struct kith_alloc *alloc;
 	struct kith_node *n;
 	struct kith_control_host host;
 	struct kith__caller caller[KITH_CONTROL_CALLERS_MAX];
-	struct kith__call **call; /* by number % cap slots */
+	struct kith__call **call; /* by the low 12 bits of their numbers */
 	size_t calls, calls_cap;
 	uint32_t next_caller, next_call;
 	uint64_t next_subscription;

@@ -24,6 +24,7 @@ lk.root lk.psk lk.next lk.hint lk.obf lk.msg2 lk.sess lk.token sv.obf sv.psk ck.
 relay.h relay.reg relay.tag lan tcp node.id
 rpc.gate rpc.gkey rpc.mask rpc.key dht.cook dht.tok dht.lan dht.samp
 f.key f.leaf f.node f.root db.page db.wal db.mask db.wrap db.commit db.body bk.file log.id db.handle
+bu.nonce cr.no
 """.split()
 
 

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/* Requests between whole nodes, handed over by hand: several roots, crossing, refusal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/node/pair.h"
+
+#define FIRST_MS 100u
+
+static struct pair *start(void)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+	unsigned i;
+
+	CHECK(p != NULL);
+	pair_init(p, 2);
+	for (i = 0; i < 2; i++) { /* an answer needs a place */
+		struct kith_own_box *b = &p->node[i]->box[p->node[i]->boxes++];
+
+		memset(b, 0, sizeof(*b));
+		memset(b->e.ml, 50 + (int)i, 32);
+		b->e.addr = kith_addr_v4(10, 9, 9, 9, 9);
+		b->listed = true;
+		b->listed_version = 1;
+		b->next_probe = b->next_list = KITH_NEVER;
+		p->node[i]->list_version = 1;
+	}
+	return p;
+}
+
+static void end(struct pair *p)
+{
+	pair_free(p);
+	free(p);
+}
+
+/* Node `from` makes a request to the other for its newest prekey; a copy of its bytes. */
+static void request(struct pair *p, unsigned from, uint8_t out[static KITH_INNER])
+{
+	struct kith_node *n = p->node[from];
+	const struct kith_identity *o = p->node[1 - from]->id;
+	struct kith_contact *c = kith__contact_by_ik(n, o->ik);
+
+	if (c == NULL) {
+		c = kith__contact_new(n, o->ik);
+		CHECK(c != NULL);
+		c->state = KITH_CONTACT_REQUESTED;
+		c->dev = o->device;
+		memcpy(c->xk, o->xk, 32);
+		kith__row_contact(n, c);
+		kith__row_conversation(n, c);
+		kith__row_device(n, c);
+		c->knock = kith_alloc_zero(n->alloc, 1, sizeof(*c->knock)); /* no mailboxes */
+		c->bundle = kith_alloc_zero(n->alloc, 1, sizeof(*c->bundle));
+		CHECK(c->knock != NULL && c->bundle != NULL);
+	}
+	memcpy(c->bundle->xk, o->xk, 32);
+	c->bundle->spk_id = o->prekey[0]->id;
+	memcpy(c->bundle->spk, o->prekey[0]->spk, 32);
+	memcpy(c->bundle->ek, o->prekey[0]->ek, sizeof(c->bundle->ek));
+	c->seek = KITH_SEEK_WORK;
+	c->next_seek = 0;
+	n->now = p->now;
+	kith__seek_tick(n);
+	CHECK(c->request_blob != NULL && c->request[0].used);
+	c->seek = KITH_SEEK_PUT;
+	memcpy(out, c->request_blob, KITH_INNER);
+	pair_run(p, FIRST_MS);
+	c->next_seek = KITH_NEVER;
+}
+
+static void arrive(struct pair *p, unsigned at, const uint8_t inner[static KITH_INNER])
+{
+	uint8_t ml[32] = {1};
+
+	p->node[at]->now = p->now;
+	kith__request_arrived(p->node[at], ml, 1, inner);
+	pair_run(p, FIRST_MS);
+}
+
+static void accept_it(struct pair *p, unsigned at)
+{
+	struct kith_node_request r;
+
+	CHECK(kith_node_request(p->node[at], 0, &r));
+	CHECK_OK(kith_node_request_accept(p->node[at], r.id, NULL, ++p->call, p->now));
+	pair_run(p, FIRST_MS);
+}
+
+/* The accept that waits at node `at`. */
+static void accept_of(struct pair *p, unsigned at, uint8_t out[static KITH_INNER])
+{
+	struct kith_contact *c = pair_contact(p, at);
+
+	CHECK(c->outs > 0 && c->out[0]->type == KITH_BODY_ACCEPT && c->out[0]->frame != NULL);
+	CHECK_EQ(c->out[0]->frame_len, KITH_INNER);
+	memcpy(out, c->out[0]->frame, KITH_INNER);
+}
+
+static void renew_prekey(struct pair *p, unsigned i)
+{
+	p->node[i]->now = p->now;
+	CHECK_OK(kith__prekey_new(p->node[i]));
+	pair_run(p, FIRST_MS);
+}
+
+static void know_link(struct pair *p)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) { /* what the presence record would tell */
+		struct kith_contact *c = pair_contact(p, i);
+
+		memcpy(c->lk, p->node[1 - i]->id->lk, 32);
+		memcpy(c->p, p->node[1 - i]->id->presence[0].p, 32);
+		c->has_lk = c->has_p = true;
+		c->p_epoch = p->node[1 - i]->id->presence[0].epoch;
+		kith__contact_link(p->node[i], c);
+	}
+}
+
+/* The first answer keeps the root of the newer request, over a restart; its accept replaces the
+ * session, and both talk under it. */
+TEST(requests_newer_accept_replaces_the_session)
+{
+	struct pair *p = start();
+	uint8_t one[KITH_INNER], two[KITH_INNER], accept1[KITH_INNER], accept2[KITH_INNER];
+	struct kith_contact *c;
+	uint8_t root[32];
+	uint32_t first;
+	uint64_t said;
+
+	request(p, 0, one);
+	renew_prekey(p, 1);
+	request(p, 0, two);
+	c = pair_contact(p, 0);
+	CHECK(c->request[0].used && c->request[1].used);
+	first = c->request[1].session_epoch;
+	memcpy(root, c->request[0].root, 32);
+	arrive(p, 1, one);
+	accept_it(p, 1);
+	accept_of(p, 1, accept1);
+	arrive(p, 1, two); /* from somebody accepted: no question */
+	accept_of(p, 1, accept2);
+	CHECK(memcmp(accept1, accept2, KITH_INNER) != 0);
+	p->node[0]->now = p->now;
+	CHECK(kith__request_answered(p->node[0], c, 1, accept1));
+	pair_run(p, FIRST_MS);
+	CHECK_EQ(c->epoch, first);
+	CHECK(c->request[0].used && !c->request[1].used);
+	pair_restart(p, 0, true);
+	c = pair_contact(p, 0);
+	CHECK_EQ(c->state, KITH_CONTACT_ACCEPTED);
+	CHECK_EQ(c->epoch, first);
+	CHECK(c->request[0].used && !c->request[1].used);
+	CHECK_MEM(c->request[0].root, root, 32);
+	CHECK(kith__request_answered(p->node[0], c, 0, accept2));
+	pair_run(p, FIRST_MS);
+	CHECK_EQ(c->epoch, first + 1);
+	CHECK(!c->request[0].used);
+	pair_restart(p, 0, true);
+	pair_restart(p, 1, true);
+	CHECK(!pair_contact(p, 0)->request[0].used);
+	CHECK_EQ(pair_contact(p, 0)->recv.count, 1);
+	CHECK_MEM(pair_contact(p, 0)->recv.list[0].chain[0].t,
+		  pair_contact(p, 1)->send.list[0].chain[0].t, 32);
+	know_link(p);
+	pair_connect(p, 0);
+	said = pair_say(p, 0, 1, "under the second root", 21);
+	pair_run(p, KITH_US_PER_S);
+	CHECK_EQ(pair_step(p, 0, said), KITH_STEP_DELIVERED);
+	end(p);
+}
+
+/* Both asked: the request of the lower identity counts, the other one is void, also when it comes
+ * late and is the newer of the two. */
+TEST(requests_crossing_loser_comes_late)
+{
+	struct pair *p = start();
+	uint8_t low_request[KITH_INNER], high_request[KITH_INNER], accept[KITH_INNER];
+	struct kith_contact *c;
+	unsigned low = memcmp(p->node[0]->id->ik, p->node[1]->id->ik, 32) < 0 ? 0 : 1;
+	uint32_t epoch;
+
+	request(p, low, low_request);
+	pair_run(p, 10 * (kith_time)KITH_US_PER_S);
+	request(p, 1 - low, high_request);
+	c = pair_contact(p, low);
+	epoch = c->request[0].session_epoch;
+	CHECK(pair_contact(p, 1 - low)->request[0].session_epoch > epoch);
+	arrive(p, 1 - low, low_request);
+	CHECK_EQ(pair_contact(p, 1 - low)->state, KITH_CONTACT_ACCEPTED);
+	CHECK(!pair_contact(p, 1 - low)->request[0].used);
+	accept_of(p, 1 - low, accept);
+	p->node[low]->now = p->now;
+	CHECK(kith__request_answered(p->node[low], c, 0, accept));
+	pair_run(p, FIRST_MS);
+	CHECK_EQ(c->epoch, epoch);
+	CHECK(c->epoch_floor > epoch);
+	pair_restart(p, low, true);
+	c = pair_contact(p, low);
+	CHECK(c->i_am_a && c->epoch_floor > epoch);
+	arrive(p, low, high_request);
+	CHECK_EQ(c->epoch, epoch);
+	CHECK(c->i_am_a);
+	end(p);
+}
+
+/* The same request under another proof of work neither doubles, moves, nor comes back refused. */
+TEST(requests_refused_stay_refused)
+{
+	struct pair *p = start();
+	uint8_t one[KITH_INNER], two[KITH_INNER];
+	struct kith_node_request r;
+	uint64_t at_ms;
+	uint64_t id;
+
+	request(p, 0, one);
+	arrive(p, 1, one);
+	CHECK(kith_node_request(p->node[1], 0, &r));
+	at_ms = r.at_ms;
+	id = r.id;
+	pair_run(p, 5 * (kith_time)KITH_US_PER_S);
+	one[KITH_INNER - 1] ^= 1;
+	arrive(p, 1, one);
+	CHECK(kith_node_request(p->node[1], 0, &r));
+	CHECK_EQ(r.at_ms, at_ms);
+	CHECK_EQ(r.id, id);
+	CHECK(!kith_node_request(p->node[1], 1, &r));
+	CHECK_OK(kith_node_request_refuse(p->node[1], id, ++p->call, p->now));
+	pair_run(p, FIRST_MS);
+	pair_restart(p, 1, true);
+	one[KITH_INNER - 1] ^= 2;
+	arrive(p, 1, one);
+	CHECK(!kith_node_request(p->node[1], 0, &r));
+	renew_prekey(p, 1);
+	request(p, 0, two); /* a new one is a new question */
+	arrive(p, 1, two);
+	CHECK(kith_node_request(p->node[1], 0, &r));
+	end(p);
+}
