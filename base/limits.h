@@ -83,8 +83,10 @@
 #define KITH_GATE_MAX          8192u    /* outputs waiting for commits; then inputs wait */
 
 /* ---- mailbox service (mailbox.md 9) ---- */
-#define KITH_MBOX_LINKS_MAX    4096u
-#define KITH_MBOX_FRAME_MAX    69632u   /* one frame: class B blob and margin */
+#define KITH_MBOX_LINKS_MAX 4096u
+#define KITH_MBOX_FRAME_MAX 69632u /* one frame: class B blob and margin */
+#define KITH_PRESENCES_MAX \
+	8u /* current P, older live ones, those only listed: with the caps one WATCH */
 #define KITH_MBOX_WATCH_MAX    24u      /* buckets per link */
 #define KITH_MBOX_LIST_MAX     4096u    /* tags of one LIST reply */
 #define KITH_MBOX_ITEMS_MAX    4194304u /* items and tombstones: nine times the default disk */

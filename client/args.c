@@ -80,7 +80,9 @@ static bool take(struct kith__cli *cli, int argc, char **argv, int *i, bool meth
 		value = argv[++*i];
 	}
 	if (at == KITH__OPTIONS) {
-		cli->param[cli->params] = arg + 2;
+		cli->param[cli->params] = kith_alloc_copy(NULL, arg + 2, len - 2);
+		if (cli->param[cli->params] == NULL)
+			return false;
 		cli->param_value[cli->params++] = value;
 	} else {
 		cli->given |= 1u << at;
@@ -94,7 +96,7 @@ bool kith__cli_args(struct kith__cli *cli, int argc, char **argv)
 	size_t room = (size_t)argc + 1;
 	bool ended = false;
 
-	cli->word = kith_alloc_zero(NULL, room * 3, sizeof(*cli->word));
+	cli->store = cli->word = kith_alloc_zero(NULL, room * 3, sizeof(*cli->word));
 	if (cli->word == NULL || argc > (int)KITH__WORDS_MAX)
 		return false;
 	cli->param = cli->word + room;
@@ -112,6 +114,18 @@ bool kith__cli_args(struct kith__cli *cli, int argc, char **argv)
 		}
 	}
 	return true;
+}
+
+void kith__cli_args_free(struct kith__cli *cli)
+{
+	void *p;
+
+	for (size_t i = 0; i < cli->params; i++) {
+		memcpy(&p, &cli->param[i], sizeof(p)); /* const for all others */
+		kith_alloc_free(NULL, p);
+	}
+	kith_alloc_free(NULL, cli->store);
+	cli->store = NULL;
 }
 
 int kith__cli_usage(const struct kith__cli *cli)

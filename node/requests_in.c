@@ -452,6 +452,8 @@ int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias
 	int status;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (p == NULL)
 		return KITH_E_NOTFOUND;
 	if (alias != NULL &&
@@ -699,6 +701,8 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 	size_t hints = 0;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if ((name != NULL &&

@@ -7,13 +7,27 @@
 
 #include "node/internal.h"
 
+int kith__may_write(const struct kith_node *n)
+{
+	switch (kith_store_state(n->account)) {
+	case KITH_STORE_OK: break;
+	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;
+	case KITH_STORE_READONLY: return KITH_E_IO;
+	}
+	return KITH_OK;
+}
+
 void kith__put(struct kith_node *n, const struct kith_op *op)
 {
 	uint64_t batch;
-	int status = kith_store_put(n->account, op, &batch);
+	int status;
 
-	/* Input stops while the store is full (kith__gate_full) and calls that create rows ask the
-	 * store's state first, so a refusal here would be a lost change: stop before it is told. */
+	/* Input stops while the store is full (kith__gate_full) and calls that create rows ask
+	 * kith__may_write first. What still changes on a full disk is the node's own state: it goes
+	 * to the reserve. A refusal here would be a lost change: stop before it is told. */
+	kith_store_force(n->account, true);
+	status = kith_store_put(n->account, op, &batch);
+	kith_store_force(n->account, false);
 	KITH_ASSERT(status == KITH_OK);
 	n->open_ops++;
 }
