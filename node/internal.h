@@ -378,7 +378,7 @@ uint64_t kith__open_batch(const struct kith_node *n);
 bool kith__durable(const struct kith_node *n, uint64_t batch);
 /* row.c: one function per row; asserts that the store took it (caps are checked before input). */
 void kith__put(struct kith_node *n, const struct kith_op *op);
-int kith__may_write(const struct kith_node *n) KITH_MUST_USE; /* NOSPACE, IO: no new rows by calls */
+int kith__may_write(const struct kith_node *n) KITH_MUST_USE; /* NOSPACE, IO: no new rows */
 void kith__row_contact(struct kith_node *n, const struct kith_contact *c);
 void kith__row_device(struct kith_node *n, const struct kith_contact *c);
 void kith__row_conversation(struct kith_node *n, const struct kith_contact *c);
@@ -448,6 +448,7 @@ const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
 size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
+void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
 void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
