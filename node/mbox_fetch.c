@@ -8,9 +8,9 @@
  *	  +--a drained mailbox that has nothing more: in an hour -----------------------+
  *
  * WATCH comes before LIST, so what arrives in between is pushed or listed, often both. Two
- *mailboxes are watched, which keeps an idle node quiet: a message lies at each of them. The others
- *are listed once an hour, and all at once when a watch is lost. The first to push a message is
- *asked for it. A pushed tag does not move the cursor; the hourly LIST does, and finds what a lost
+ * mailboxes are watched, which keeps an idle node quiet: a message lies at each of them. The others
+ * are listed once an hour, and all at once when a watch is lost. The first to push a message is
+ * asked for it. A pushed tag does not move the cursor; the hourly LIST does, and finds what a lost
  * push left behind. Rows of cursors follow only when nothing listed is outstanding, so whatever was
  * not handled when the node or the link ends is listed again.
  *
