@@ -114,6 +114,8 @@ void kith__contact_link(struct kith_node *n, struct kith_contact *c)
 		return;
 	c->link.peer = (uint32_t)c->id;
 	c->link.device = c->dev;
+	if (!c->i_am_a) /* it came from the peer */
+		c->link.newest_known = true;
 	memcpy(c->link.lk, c->lk, 32);
 	memcpy(c->link.presence.p, c->p, 32);
 	c->link.presence.epoch = c->p_epoch;

@@ -318,6 +318,14 @@ void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
 	kith_wipe(content, sizeof(content));
 }
 
+void kith__name_tell(struct kith_node *n, struct kith_contact *c)
+{
+	size_t len = strlen(n->id->name);
+
+	if (c->state == KITH_CONTACT_ACCEPTED && c->ratchet != NULL && len > 0)
+		(void)kith__outbox_add(n, c, KITH_BODY_NAME, 0, NULL, (const uint8_t *)n->id->name, len);
+}
+
 void kith__presence_rotate(struct kith_node *n)
 {
 	struct kith_identity *id = n->id;
@@ -379,6 +387,8 @@ int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call
 	memset(n->id->name, 0, sizeof(n->id->name));
 	memcpy(n->id->name, name, len);
 	kith__row_setting(n, "name", n->id->name);
+	for (size_t i = 0; i < n->contacts; i++)
+		kith__name_tell(n, n->contact[i]);
 	kith__reply_done(n, call, 0, 0);
 	return KITH_OK;
 }

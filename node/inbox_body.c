@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "node/msgs.h"
 
 #define HLC_AHEAD_MS 600000u /* a clock further ahead than this does not move ours */
@@ -104,6 +105,8 @@ static void presence(struct kith_node *n, struct kith_contact *c, const struct k
 		n->refused_frames++;
 		return;
 	}
+	if (!c->has_p && !c->i_am_a)
+		kith__name_tell(n, c); /* the link and the accept carry none */
 	if (!c->has_p || s.p_epoch >= c->p_epoch) { /* else an older one that came late */
 		memcpy(c->p, s.p, 32);
 		memcpy(c->cap, s.cap, 16);
@@ -114,6 +117,19 @@ static void presence(struct kith_node *n, struct kith_contact *c, const struct k
 		kith__presence_want(n, c);
 	}
 	kith_wipe(&s, sizeof(s));
+}
+
+static void name(struct kith_node *n, struct kith_contact *c, const struct kith_body *b)
+{
+	if (b->len < 1 || b->len > KITH_NAME_MAX ||
+	    !kith_text_valid((const char *)b->content, b->len)) {
+		n->refused_frames++;
+		return;
+	}
+	memset(c->name, 0, sizeof(c->name));
+	memcpy(c->name, b->content, b->len);
+	kith__row_contact(n, c);
+	kith__event(n, KITH_EVENT_CONTACT_CHANGED, 0, c->id);
 }
 
 /* From role A only (crypto.md 6). */
@@ -142,6 +158,7 @@ void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct 
 	case KITH_BODY_LIST: list(n, c, b); return;
 	case KITH_BODY_PRESENCE: presence(n, c, b); return;
 	case KITH_BODY_LINK_ROOT: link_root(n, c, b); return;
+	case KITH_BODY_NAME: name(n, c, b); return;
 	case KITH_BODY_ACK: /* with a seq: it only wants its own ack */
 	case KITH_BODY_ACCEPT: /* requests_out.c took it; a later copy says nothing new */ return;
 	}

@@ -112,6 +112,7 @@ struct kith_tag_side {
 	struct kith_tag_list list[KITH_LIST_VERSIONS_MAX];
 };
 
+/* A copy in a mailbox, from the choice of the mailbox to its receipt. */
 enum kith_copy_state {
 	KITH_COPY_NONE,
 	KITH_COPY_WORKING,
@@ -119,6 +120,8 @@ enum kith_copy_state {
 	KITH_COPY_KEPT,
 	KITH_COPY_FAILED
 };
+
+/* One copy of an envelope: where it is kept and under which version of the tag list. */
 struct kith_copy {
 	uint64_t box;
 	enum kith_copy_state state;
@@ -445,6 +448,7 @@ const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
 size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
+void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
 void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
@@ -466,8 +470,7 @@ void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 #define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
 void kith__request_roots_row(struct kith_node *n, const struct kith_contact *c);
-/* Ends own requests of `c` whose epoch is at most `upto`, in memory and as rows; newer ones stay.
- */
+/* Ends own requests of `c` whose epoch is at most `upto`, as rows too; newer ones stay. */
 void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t upto);
 void kith__requests_sweep(struct kith_node *n); /* hourly: roots that nobody can answer any more */
 int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],

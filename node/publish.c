@@ -12,7 +12,7 @@
 
 #include "node/internal.h"
 
-#define RECORDS_MAX     64u /* 16 capabilities and 3 P, two periods each, and some that are ending */
+#define RECORDS_MAX     64u    /* 16 capabilities and 3 P, two periods each, some ending */
 #define BUNDLES_MAX     64u    /* 16 capabilities x 3 mailboxes */
 #define EDGE_S          10800u /* neighbours of a period are published within 3 h of its edge */
 #define LOOK_AGAIN_US   (600u * (kith_time)KITH_US_PER_S)

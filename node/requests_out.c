@@ -18,10 +18,10 @@
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
 
-/* A link is often used within seconds of being made: its record may not be out yet. And somebody
- * waits for it: every few minutes in the first hour. */
-static const uint32_t backoff_s[] = {1,  1,   2,   3,   5,   10,  30,   60,
-				     60, 120, 300, 300, 600, 900, 1800, 3600};
+/* A link is often used within seconds of being made, its record not out yet; later somebody still
+ * waits: every few minutes in the first hour. */
+static const uint32_t backoff_s[] = {1,   1,   2,   3,   5,    10,   30, 60,
+				     120, 300, 300, 600, 900, 1800, 3600};
 #define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)

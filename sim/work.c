@@ -368,7 +368,8 @@ static void tell_letters(const struct sim_world *w)
 		if (l->accepted && l->shown == 1 && l->step == KITH_STEP_DELIVERED)
 			continue;
 		fprintf(stderr,
-			"letter %u from node %u to node %u, said at %.3f: %s, shown %u, %s\n",
+			"letter %u from node %u to node %u, said at %.3f: %s, "
+			"shown %u, %s\n",
 			(unsigned)i, (unsigned)l->from, (unsigned)l->to, (double)l->said / 1e6,
 			l->accepted ? "accepted" : "not accepted", (unsigned)l->shown,
 			steps[l->step]);
@@ -426,7 +427,8 @@ bool sim_work_report(const struct sim_world *w, bool json)
 	sim_world_trace_hash(w, hash);
 	kith_hex_encode(hex, hash, 32);
 	if (json)
-		printf("{\"name\":\"trace_hash\",\"value\":\"%s\",\"unit\":\"hex\",\"n\":%u}\n{\"name\":\"crypto_level\",\"value\":\"real\",\"unit\":\"\",\"n\":1}\n",
+		printf("{\"name\":\"trace_hash\",\"value\":\"%s\",\"unit\":\"hex\",\"n\":%u}\n"
+		       "{\"name\":\"crypto_level\",\"value\":\"real\",\"unit\":\"\",\"n\":1}\n",
 		       hex, (unsigned)w->plan.nodes);
 	else
 		printf("%-26s %s\n%-26s real\n", "trace_hash", hex, "crypto_level");

@@ -140,7 +140,8 @@ while [ $number -lt "$messages" ]; do
 			if [ $((killed % 5)) = 0 ]; then
 				claimed >"$dir/claimed"
 				disk_texts >"$dir/disk"
-				too_much=$((too_much + $(comm -23 "$dir/claimed" "$dir/disk" | wc -l)))
+				lies=$(comm -23 "$dir/claimed" "$dir/disk" | wc -l)
+				too_much=$((too_much + lies))
 				looked=$((looked + 1))
 			fi
 			start bob user || fail "scene 3: Bob does not start after kill $killed"
