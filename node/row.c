@@ -12,8 +12,9 @@ void kith__put(struct kith_node *n, const struct kith_op *op)
 	uint64_t batch;
 	int status = kith_store_put(n->account, op, &batch);
 
-	/* Input stops while the store is full (kith__gate_full) and calls that create rows ask the
-	 * store's state first, so a refusal here would be a lost change: stop before it is told. */
+	/* Input stops while the store or the disk is full (kith__gate_full), and calls that create
+	 * rows ask first; what is under way still fits (kith_store_beyond, kith_store_force). So a
+	 * refusal here would be a lost change: stop before it is told. */
 	KITH_ASSERT(status == KITH_OK);
 	n->open_ops++;
 }
