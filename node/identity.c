@@ -323,7 +323,8 @@ void kith__name_tell(struct kith_node *n, struct kith_contact *c)
 	size_t len = strlen(n->id->name);
 
 	if (c->state == KITH_CONTACT_ACCEPTED && c->ratchet != NULL && len > 0)
-		(void)kith__outbox_add(n, c, KITH_BODY_NAME, 0, NULL, (const uint8_t *)n->id->name, len);
+		(void)kith__outbox_add(n, c, KITH_BODY_NAME, 0, NULL, (const uint8_t *)n->id->name,
+				       len);
 }
 
 void kith__presence_rotate(struct kith_node *n)

@@ -106,7 +106,7 @@ static void presence(struct kith_node *n, struct kith_contact *c, const struct k
 		return;
 	}
 	if (!c->has_p && !c->i_am_a)
-		kith__name_tell(n, c); /* the link and the accept carry none */
+		kith__name_tell(n, c);              /* the link and the accept carry none */
 	if (!c->has_p || s.p_epoch >= c->p_epoch) { /* else an older one that came late */
 		memcpy(c->p, s.p, 32);
 		memcpy(c->cap, s.cap, 16);

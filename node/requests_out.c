@@ -20,7 +20,7 @@
 
 /* A link is often used within seconds of being made, its record not out yet; later somebody still
  * waits: every few minutes in the first hour. */
-static const uint32_t backoff_s[] = {1,   1,   2,   3,   5,    10,   30, 60,
+static const uint32_t backoff_s[] = {1,   1,   2,   3,   5,   10,   30,  60,
 				     120, 300, 300, 600, 900, 1800, 3600};
 #define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 

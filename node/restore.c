@@ -28,13 +28,12 @@ void kith__restored(struct kith_node *n)
 		c->ratchet->may_send = false;
 		for (k = 0; k < c->outs; k++)
 			c->out[k]->copies = 0; /* what stands at mailboxes may still be read */
-		kith__outbox_reseal(n, c);	       /* takes the frames away and seals nothing */
+		kith__outbox_reseal(n, c);     /* takes the frames away and seals nothing */
 		c->flow.ack_owed = c->flow.ack_live = false;
 		kith__dirty(n, c, true, false, false);
 		stalled += kith__stalled(c) ? 1 : 0;
 	}
 	kith__row_meta_int(n, "restored", 0);
 	kith_log_add_number(n->log, n->now, KITH_LOG_WARN,
-			    "restored from a copy: contacts that wait for a new session:",
-			    stalled);
+			    "restored from a copy: contacts that wait for a new session:", stalled);
 }
