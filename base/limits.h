@@ -87,8 +87,10 @@
 #define KITH_GATE_MAX          8192u    /* outputs waiting for commits; then inputs wait */
 
 /* ---- mailbox service (mailbox.md 9) ---- */
-#define KITH_MBOX_LINKS_MAX    4096u
-#define KITH_MBOX_FRAME_MAX    69632u   /* one frame: class B blob and margin */
+#define KITH_MBOX_LINKS_MAX 4096u
+#define KITH_MBOX_FRAME_MAX 69632u /* one frame: class B blob and margin */
+#define KITH_PRESENCES_MAX \
+	8u /* current P, older live ones, those only listed: with the caps one WATCH */
 #define KITH_MBOX_WATCH_MAX    24u      /* buckets per link */
 #define KITH_MBOX_LIST_MAX     4096u    /* tags of one LIST reply */
 #define KITH_MBOX_ITEMS_MAX    4194304u /* items and tombstones: nine times the default disk */
@@ -100,8 +102,8 @@
 #define KITH_MBOX_PUSHES_MAX   1024u    /* items gathered for one round of pushes */
 #define KITH_MBOX_CLIENTS_MAX  512u     /* links of the own client: 16 at a time, and delivery */
 #define KITH_WORK_JOBS_MAX     1024u    /* bulk jobs queued: stamps, knocks of pages */
-#define KITH_KNOCK_TABLES_MAX 96u    /* 6 MiB: 16 caps at 5 mailboxes, and some midnights */
-#define KITH_KNOCK_WAITS_MAX 65536u  /* tags that wait for such tables: 2 MiB */
+#define KITH_KNOCK_TABLES_MAX  96u      /* 6 MiB: 16 caps at 5 mailboxes, and some midnights */
+#define KITH_KNOCK_WAITS_MAX   65536u   /* tags that wait for such tables: 2 MiB */
 #define KITH_MBOX_ORDERS_MAX   4096u    /* waiting PUT, GET, DELETE: 16 MiB of blobs */
 #define KITH_MBOX_ORDER_LINKS  16u      /* one-shot links at once (mailbox.md 6) */
 #define KITH_FETCH_WANTS_MAX   8192u    /* blobs known to wait; then listing pauses: 2 MiB */

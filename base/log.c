@@ -25,17 +25,22 @@ static struct kith_log_line *claim(struct kith_log *log, kith_time now, enum kit
 
 void kith_log_add(struct kith_log *log, kith_time now, enum kith_log_level level, const char *what)
 {
-	(void)claim(log, now, level, what);
+	if (log != NULL)
+		(void)claim(log, now, level, what);
 }
 
 void kith_log_add_number(struct kith_log *log, kith_time now, enum kith_log_level level,
 			 const char *what, uint64_t number)
 {
-	struct kith_log_line *line = claim(log, now, level, what);
-	size_t len = strlen(line->text);
+	struct kith_log_line *line;
+	size_t len;
 	char digits[20];
 	size_t count = 0;
 
+	if (log == NULL)
+		return;
+	line = claim(log, now, level, what);
+	len = strlen(line->text);
 	do {
 		digits[count++] = (char)('0' + number % 10);
 		number /= 10;

@@ -28,7 +28,8 @@ struct kith_log {
 };
 
 /* Adds one line, cut at KITH_LOG_TEXT - 1 bytes. `what` is a constant sentence; the number follows
- * it when `with_number`. No formatting inside engines: that keeps addresses and keys out. */
+ * it when `with_number`. Without a log (NULL) nothing happens. No formatting inside engines: that
+ * keeps addresses and keys out. */
 void kith_log_add(struct kith_log *log, kith_time now, enum kith_log_level level, const char *what);
 void kith_log_add_number(struct kith_log *log, kith_time now, enum kith_log_level level,
 			 const char *what, uint64_t number);

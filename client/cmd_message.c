@@ -10,7 +10,8 @@
 #include "client/internal.h"
 
 static const char *const steps[] = {"queued", "kept", "delivered", "read"};
-#define STEPS (sizeof(steps) / sizeof(steps[0]))
+#define STEPS          (sizeof(steps) / sizeof(steps[0]))
+#define TIMEOUT_MAX_MS 600000 /* of message.wait */
 
 /* ---- send ---- */
 
@@ -116,21 +117,39 @@ static int wait_for(struct kith__cli *cli, json_t **r, size_t wanted, json_int_t
 	return KITH__EXIT_TIMEOUT;
 }
 
-/* Sends; the id is said at once, with --json the last answer is the result. */
-static int send_text(struct kith__cli *cli, const json_t *contact, const char *text, size_t len)
+struct order {
+	size_t wanted;
+	json_int_t timeout_ms;
+};
+
+/* What --wait and --timeout ask for; false: that is no usage. */
+static bool order_of(const struct kith__cli *cli, struct order *o)
 {
 	const char *wait = cli->value[KITH__OPT_WAIT], *timeout = cli->value[KITH__OPT_TIMEOUT];
-	json_int_t timeout_ms = 60000;
-	size_t wanted = 0;
+
+	o->timeout_ms = 60000;
+	o->wanted = 0;
+	while (wait != NULL && o->wanted < STEPS && strcmp(steps[o->wanted], wait) != 0)
+		o->wanted++;
+	if (o->wanted == STEPS) {
+		kith__cli_complain("--wait takes queued, kept, delivered or read.");
+		return false;
+	}
+	if (timeout == NULL ||
+	    (kith__cli_duration(timeout, &o->timeout_ms) && o->timeout_ms <= TIMEOUT_MAX_MS))
+		return true;
+	kith__cli_complain("--timeout takes a time up to 10m, such as 500ms, 30s or 2m.");
+	return false;
+}
+
+/* Sends; the id is said at once, with --json the last answer is the result. */
+static int send_text(struct kith__cli *cli, const struct order *o, const json_t *contact,
+		     const char *text, size_t len)
+{
 	char id[33];
 	json_t *r;
 	int code = KITH__EXIT_OK;
 
-	while (wait != NULL && wanted < STEPS && strcmp(steps[wanted], wait) != 0)
-		wanted++;
-	if (wanted == STEPS ||
-	    (timeout != NULL && (!kith__cli_duration(timeout, &timeout_ms) || timeout_ms > 600000)))
-		return kith__cli_usage(cli);
 	if (!message_id(id))
 		return KITH__EXIT_REFUSED;
 	r = kith__cli_call(cli, "message.send",
@@ -143,9 +162,9 @@ static int send_text(struct kith__cli *cli, const json_t *contact, const char *t
 		show_state(cli, json_object_get(r, "state"));
 		(void)fflush(stdout);
 	}
-	if (wanted > 0)
-		code = wait_for(cli, &r, wanted, timeout_ms);
-	if (cli->json && r != NULL)
+	if (o->wanted > 0)
+		code = wait_for(cli, &r, o->wanted, o->timeout_ms);
+	if (cli->json)
 		kith__cli_line(r);
 	json_decref(r);
 	return code;
@@ -153,19 +172,29 @@ static int send_text(struct kith__cli *cli, const json_t *contact, const char *t
 
 int kith__cmd_send(struct kith__cli *cli)
 {
+	struct order order;
 	json_t *contact;
 	char *text;
 	size_t len;
 	int code;
 
+	if (!order_of(cli, &order))
+		return kith__cli_usage(cli);
 	text = text_of(cli, &len);
-	if (text == NULL || len == 0 || len > KITH_TEXT_MAX || !kith_text_valid(text, len)) {
-		kith__cli_complain("a text is 1 to %u bytes of UTF-8.", KITH_TEXT_MAX);
+	if (text == NULL)
+		return KITH__EXIT_USAGE;
+	if (len == 0 || len > KITH_TEXT_MAX) {
+		if (len == 0)
+			kith__cli_complain("the text is empty; nothing was sent.");
+		else
+			kith__cli_complain("the text has %zu bytes, a message at most %u; nothing "
+					   "was sent.",
+					   len, KITH_TEXT_MAX);
 		kith_alloc_free(NULL, text);
 		return KITH__EXIT_USAGE;
 	}
 	contact = kith__cli_contact(cli, cli->word[0]);
-	code = contact != NULL ? send_text(cli, contact, text, len) : cli->exit_code;
+	code = contact != NULL ? send_text(cli, &order, contact, text, len) : cli->exit_code;
 	json_decref(contact);
 	kith_alloc_free(NULL, text);
 	return code;
@@ -256,13 +285,18 @@ int kith__cmd_history(struct kith__cli *cli)
 static const char *title_of(struct kith__cli *cli, json_t *titles, const char *conversation)
 {
 	const json_t *known = json_object_get(titles, conversation);
-	json_t *v;
+	json_t *v, *k;
 
 	if (known == NULL) {
 		v = kith__cli_call(cli, "conversation.get",
 				   json_pack("{s:s}", "conversation", conversation));
+		k = v == NULL ? NULL
+			      : kith__cli_call(cli, "contact.get",
+					       json_pack("{s:O}", "contact",
+							 json_object_get(v, "contact")));
 		(void)json_object_set_new(titles, conversation,
-					  json_string(kith__cli_text(v, "title")));
+					  json_string(k != NULL ? kith__cli_title(k) : "?"));
+		json_decref(k);
 		json_decref(v);
 		known = json_object_get(titles, conversation);
 	}

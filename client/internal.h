@@ -57,6 +57,7 @@ struct kith__cli {
 	const char *program;
 	uint32_t given;                   /* options, as bits */
 	const char *value[KITH__OPTIONS]; /* of those that have one */
+	const char **store;               /* memory of word, param and param_value */
 	const char **word;                /* what is no option */
 	size_t words;
 	const char **param, **param_value; /* options of a method called by its name */
@@ -85,6 +86,8 @@ extern const struct kith__verb kith__verb[];
 
 /* args.c: splits the command line. False: a sentence was printed. */
 bool kith__cli_args(struct kith__cli *cli, int argc, char **argv);
+/* Frees what kith__cli_args took. */
+void kith__cli_args_free(struct kith__cli *cli);
 /* Prints the usage of the verb in use on stderr; returns KITH__EXIT_USAGE. */
 int kith__cli_usage(const struct kith__cli *cli);
 /* "60s", "5m", "1500ms", "60" (seconds) to ms. */
@@ -165,6 +168,8 @@ int kith__cmd_rpc(struct kith__cli *cli);
 int kith__cmd_complete(struct kith__cli *cli);
 /* A method by its name. */
 int kith__cmd_method(struct kith__cli *cli, const char *method);
+/* Calls invitation.create; where there are too many, says how to end one. NULL: said. */
+json_t *kith__cli_invitation(struct kith__cli *cli, json_t *params);
 /* Adds the owner of a link and says so. */
 int kith__cmd_add_link(struct kith__cli *cli, const char *link, const char *name);
 

@@ -92,6 +92,10 @@ static int by_name(struct kith__cli *cli)
 
 static int run(struct kith__cli *cli)
 {
+	if ((cli->given & KITH__OPT_BIT(VERSION)) != 0) {
+		(void)puts("kith " KITH_VERSION);
+		return KITH__EXIT_OK;
+	}
 	if (cli->words == 0) {
 		help((cli->given & KITH__OPT_BIT(HELP)) != 0 ? stdout : stderr);
 		return (cli->given & KITH__OPT_BIT(HELP)) != 0 ? KITH__EXIT_OK : KITH__EXIT_USAGE;
@@ -117,18 +121,17 @@ static int run(struct kith__cli *cli)
 int main(int argc, char **argv)
 {
 	struct kith__cli cli = {.program = argv[0], .fd = -1};
-	int code;
+	int code = KITH__EXIT_USAGE;
 
-	if (!kith__cli_args(&cli, argc, argv))
-		return KITH__EXIT_USAGE;
-	if ((cli.given & KITH__OPT_BIT(VERSION)) != 0) {
-		(void)puts("kith " KITH_VERSION);
-		return KITH__EXIT_OK;
+	if (kith__cli_args(&cli, argc, argv)) {
+		look_around(&cli);
+		code = run(&cli);
 	}
-	look_around(&cli);
-	code = run(&cli);
-	if (fflush(stdout) != 0 && code == KITH__EXIT_OK)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && code == KITH__EXIT_OK) {
+		kith__cli_complain("the output could not be written.");
 		code = KITH__EXIT_REFUSED;
+	}
 	kith__cli_disconnect(&cli);
+	kith__cli_args_free(&cli);
 	return code;
 }

@@ -355,6 +355,7 @@ void kith_dht_set_clock(struct kith_dht *d, uint32_t wall_minutes, kith_time now
 
 void kith_dht_network_changed(struct kith_dht *d, kith_time now)
 {
+	kith_noncer_init(&d->noncer, d->rng); /* it may be a resume: of a copy, perhaps */
 	clear_cookies(d, true);
 	d->waiting_since = KITH_NEVER;
 	d->probe_wait = 0;

@@ -31,6 +31,7 @@
 #define KITH__PACKETS_MAX     1024u
 #define KITH__REPLICAS_MAX    96u
 
+/* Why a question was asked: who gets the answer. */
 enum kith__ask_kind {
 	KITH__ASK_LOOKUP,
 	KITH__ASK_STORE,
@@ -297,7 +298,7 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 /* request.c: own requests. */
 bool kith__ask(struct kith_dht *d, const struct kith__ask *a, kith_time now);
 void kith__dht_answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
-		  kith_time now);
+		      kith_time now);
 bool kith__awaits(const struct kith_dht *d, const struct kith_addr *a);
 void kith__request_tick(struct kith_dht *d, kith_time now);
 kith_time kith__request_deadline(const struct kith_dht *d);

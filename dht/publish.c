@@ -334,9 +334,12 @@ static kith_time next_round(struct kith_dht *d, const struct kith__pub *p, kith_
 static void plan(struct kith_dht *d, struct kith__pub *p, const struct kith__lookup *l,
 		 kith_time now)
 {
+	size_t known = d->table.count < ENOUGH ? d->table.count * 3 / 4 : 0;
 	size_t want = p->wanted < ENOUGH ? p->wanted : ENOUGH;
 	kith_time wait;
 
+	if (want < known) /* a small network of which too few answered */
+		want = known;
 	if (l->acks == 0 || l->acks < want) {
 		wait = (30u * SECOND_US) << (p->retries < 6 ? p->retries : 6);
 		p->retries++;

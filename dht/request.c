@@ -76,7 +76,11 @@ bool kith__banned(const struct kith_dht *d, uint32_t peer, kith_time now)
 {
 	const struct kith__ban *b = ban_find(d, peer);
 
-	return b != NULL && b->until > now;
+	if (b == NULL || b->until <= now)
+		return false;
+	/* Among few peers each is asked so often that a lost datagram now and then would keep most
+	 * of them away: there it takes three failures in a row. */
+	return b->reason != KITH__BAN_FAILED || b->step >= 2 || d->table.count > KITH__NEAREST;
 }
 
 static void ban_drop(struct kith_dht *d, struct kith__ban *b)
@@ -439,7 +443,7 @@ static struct kith__request *match(struct kith_dht *d, const struct kith__from *
 }
 
 void kith__dht_answer(struct kith_dht *d, const struct kith__from *from, const struct kith__msg *m,
-		  kith_time now)
+		      kith_time now)
 {
 	struct kith__request *hit = match(d, from, m->tx), r;
 	struct kith__sighting s;

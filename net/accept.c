@@ -31,6 +31,7 @@ struct incoming {
 	uint8_t s[32], psk[32];
 	struct payload1 pl;
 	struct link_peer *link;
+	bool newest_root; /* the hint was made under root[0] */
 	struct session *rekey;
 };
 
@@ -132,7 +133,8 @@ static void answer(struct kith_net *n, struct half *h, const struct net_path *pa
 
 /* ---- checks ---- */
 
-/* The device whose chain made the hint; also gives the psk (newest root). */
+/* The device whose chain made the hint. The same root gives the psk: the initiator has that one for
+ * certain, a newer one of ours perhaps not yet. A hint under the newest proves that it has it. */
 static bool match_hint(struct kith_net *n, struct incoming *c)
 {
 	struct link_peer *l;
@@ -147,14 +149,13 @@ static bool match_hint(struct kith_net *n, struct incoming *c)
 				continue;
 			kith__net_link_hint(hint, root, c->m.noise1);
 			found = kith_equal(hint, c->pl.x, sizeof(hint));
-			if (found)
-				c->link = l;
+			if (!found)
+				continue;
+			c->link = l;
+			c->newest_root = i == 0;
+			l->v.newest_known |= i == 0;
+			kith__net_link_psk(c->psk, root, c->day);
 		}
-	if (found)
-		found = kith__net_root_at(root, c->link->v.root[0].l, c->link->v.root[0].day,
-					  c->day) == KITH_OK;
-	if (found)
-		kith__net_link_psk(c->psk, root, c->day);
 	kith_wipe(root, sizeof(root));
 	return found;
 }
@@ -239,6 +240,8 @@ static struct half *half_new(struct kith_net *n, const struct incoming *c, kith_
 	struct half *h;
 	uint32_t at = (uint32_t)(n->half_next % KITH_NET_HALFOPEN_MAX);
 
+	if (c->link != NULL) /* one per device: the newer msg1 replaces it (docs/models.md 3c) */
+		kith__net_half_void_for(n, NULL, c->link);
 	if (n->half_next - n->half_first == KITH_NET_HALFOPEN_MAX)
 		drop_oldest(n);
 	h = kith_alloc_zero(n->alloc, 1, sizeof(*h));
@@ -251,7 +254,7 @@ static struct half *half_new(struct kith_net *n, const struct incoming *c, kith_
 	h->link = c->link;
 	h->rekey = c->rekey;
 	h->day = c->day;
-	h->newest_root = true;
+	h->newest_root = c->newest_root;
 	h->born = now;
 	memcpy(h->peer_rhk, c->pl.rhk, 32);
 	memcpy(h->peer_incarnation, c->pl.incarnation, 8);

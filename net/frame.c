@@ -74,10 +74,24 @@ static void read_stream(struct kith_reader *r, struct frame *f)
 		kith_read_fail(r);
 }
 
+/* An address, or type 3: a relay by its mailbox index in ip[0], all else zero (note 15). */
+static void skip_place(struct kith_reader *r)
+{
+	struct kith_addr addr;
+
+	if (r->left == 0 || r->p[0] != 3) {
+		kith_addr_read(r, &addr);
+		return;
+	}
+	(void)kith_read_u8(r);
+	if (kith_read_u8(r) > 7)
+		kith_read_fail(r);
+	kith_read_zeros(r, KITH_ADDR_WIRE - 2);
+}
+
 static void read_candidates(struct kith_reader *r)
 {
 	uint64_t count;
-	struct kith_addr addr;
 
 	(void)kith_read_varint(r);
 	(void)kith_read_u8(r);
@@ -86,7 +100,7 @@ static void read_candidates(struct kith_reader *r)
 		kith_read_fail(r);
 	for (; count > 0 && kith_read_ok(r); count--) {
 		(void)kith_read_u8(r);
-		kith_addr_read(r, &addr);
+		skip_place(r);
 	}
 }
 

@@ -4,8 +4,8 @@
  *
  * The chain L_d is advanced on evidence only: after a handshake succeeded on day D the root of
  * that handshake becomes L_D, never because a clock said so (crypto.md 6.1). While two roots live
- * the hint uses the older, the responder the newest for the psk; a success under the newest ends
- * the older one.
+ * the initiator makes its hint under the newest that the peer has for certain, the responder takes
+ * the psk of the root that the hint names; a success under the newest ends the older one.
  */
 #include "net/internal.h"
 

@@ -43,6 +43,7 @@ struct kith_net_link_peer {
 		uint64_t day;
 	} root[2];                         /* link roots: L_day; newest first */
 	unsigned root_count;               /* 1..2 */
+	bool newest_known;                 /* the peer has root[0] for certain: from it, or acked */
 	uint8_t last_in[12], last_out[12]; /* greatest TAI64N received, last sent */
 };
 

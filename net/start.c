@@ -129,7 +129,9 @@ static int prepare_link(struct kith_net *n, struct pending *p, struct payload1 *
 		if (status != KITH_OK)
 			break;
 		kith__net_link_psk(p->psk[i], root, p->day);
-		kith__net_link_hint(pl->x, root, e); /* the last one = the older root */
+		/* One that the peer has for certain: the older, until it is known to have both. */
+		if (i == (l->v.newest_known ? 0 : l->v.root_count - 1))
+			kith__net_link_hint(pl->x, root, e);
 	}
 	kith_wipe(root, sizeof(root));
 	kith__net_link_incarnation(n, l, pl->incarnation);

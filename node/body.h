@@ -14,7 +14,8 @@ enum kith_body_type {
 	KITH_BODY_ACCEPT = 0x0100,
 	KITH_BODY_LIST = 0x0101,
 	KITH_BODY_PRESENCE = 0x0102,
-	KITH_BODY_LINK_ROOT = 0x0104
+	KITH_BODY_LINK_ROOT = 0x0104,
+	KITH_BODY_NAME = 0x0105 /* the name one wants to be called by: 1..64 B of UTF-8 */
 };
 
 /* Own state of receiving: lowest seq missing, bit k = seq next + 1 + k is here, read up to. */

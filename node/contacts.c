@@ -114,6 +114,8 @@ void kith__contact_link(struct kith_node *n, struct kith_contact *c)
 		return;
 	c->link.peer = (uint32_t)c->id;
 	c->link.device = c->dev;
+	if (!c->i_am_a) /* it came from the peer */
+		c->link.newest_known = true;
 	memcpy(c->link.lk, c->lk, 32);
 	memcpy(c->link.presence.p, c->p, 32);
 	c->link.presence.epoch = c->p_epoch;
@@ -136,6 +138,7 @@ static void fill(const struct kith_node *n, const struct kith_contact *c,
 	out->blocked = c->blocked;
 	out->newer = c->newer;
 	out->online = c->session != 0;
+	out->stalled = kith__stalled(c);
 	out->request_kept = c->request_kept;
 	out->request_until_s = c->request_until_s;
 	out->added_ms = c->added_ms;
@@ -168,6 +171,8 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 	size_t len = strlen(alias);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (c == NULL)
 		return KITH_E_NOTFOUND;
 	if (len > KITH_NAME_MAX || !kith_text_valid(alias, len))

@@ -124,6 +124,14 @@ void kith__copies_leave(struct kith_node *n, struct kith_contact *c, struct kith
 	}
 }
 
+uint16_t kith__bucket_word(struct kith_node *n, const uint8_t ms[static 32],
+			   const uint8_t ml[static 32], uint8_t p)
+{
+	uint32_t any = p < 16 ? kith_rng_u32(n->rng) & (0xffffu >> p) : 0;
+
+	return (uint16_t)(kith__bucket(ms, ml, p) | any);
+}
+
 int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
 		       const struct kith_copy_order *o)
 {
@@ -149,11 +157,8 @@ int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
 	memcpy(put.mk, box->e.mk, 32);
 	memcpy(put.tag, o->keys->tag, 16);
 	put.bucket.p = box->e.p;
-	put.bucket.bucket = kith__bucket(ms, box->e.ml, box->e.p);
+	put.bucket.bucket = kith__bucket_word(n, ms, box->e.ml, box->e.p);
 	kith_wipe(ms, sizeof(ms));
-	if (box->e.p < 16)
-		put.bucket.bucket = (uint16_t)(put.bucket.bucket |
-					       (kith_rng_u32(n->rng) & (0xffffu >> box->e.p)));
 	return kith__mbox_order_put(n, &put);
 }
 

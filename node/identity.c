@@ -4,7 +4,8 @@
  * capabilities. Drawn once, kept as rows of `secret`, `meta` and `invitation` (crypto.md 2, 11).
  *
  *	prekey    new every 7 days, secret kept until 37 days after it was made
- *	presence  new every 30 days; the two older ones live 30 days longer
+ *	presence  new every 30 days; the older one lives 30 days longer, after a removal not at all;
+ *		  the bucket of an ended one is listed for 35 days (crypto.md 2, 8)
  */
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #define PREKEY_LIFE_S   604800u    /* 7 d */
 #define PREKEY_KEEP_S   3196800u   /* 37 d */
 #define PRESENCE_LIFE_S 2592000u   /* 30 d */
+#define LISTED_S        3024000u   /* 35 d: as long as a blob may wait in its bucket */
+#define LIVE_MAX        3u         /* what net tries on each msg1 */
 #define CERT_LIFE_S     315360000u /* 10 y: device certificates end by a new manifest, not by age */
 
 const struct kith_own_prekey *kith__prekey(const struct kith_node *n, uint32_t id)
@@ -101,6 +104,30 @@ static void presence_row(struct kith_node *n, const struct kith_own_presence *p)
 	kith_wipe(body, sizeof(body));
 }
 
+static void presence_drop(struct kith_node *n)
+{
+	struct kith_identity *id = n->id;
+	struct kith_op op = kith_op(KITH_OP_SECRET_DELETE);
+
+	id->presences--;
+	kith_op_text(&op, "p", 1);
+	kith_op_int(&op, id->presence[id->presences].epoch);
+	kith__put(n, &op);
+	kith_wipe(&id->presence[id->presences], sizeof(id->presence[0]));
+}
+
+size_t kith__presences_live(const struct kith_node *n)
+{
+	const struct kith_identity *id = n->id;
+	uint64_t now_s = kith__wall_s(n);
+	size_t live = 0;
+
+	while (live < id->presences && live < LIVE_MAX &&
+	       (id->presence[live].ends_s == 0 || id->presence[live].ends_s > now_s))
+		live++;
+	return live;
+}
+
 static void presence_new(struct kith_node *n)
 {
 	struct kith_identity *id = n->id;
@@ -111,8 +138,8 @@ static void presence_new(struct kith_node *n)
 		id->presence[0].ends_s = now_s + PRESENCE_LIFE_S;
 		presence_row(n, &id->presence[0]);
 	}
-	if (id->presences == 3)
-		id->presences--;
+	if (id->presences == KITH_PRESENCES_MAX)
+		presence_drop(n);
 	memmove(&id->presence[1], &id->presence[0], id->presences * sizeof(id->presence[0]));
 	kith_rng_fill(n->rng, id->presence[0].p, 32);
 	id->presence[0].epoch = epoch;
@@ -193,17 +220,18 @@ void kith__identity_complete(struct kith_node *n, uint64_t made_s)
 
 void kith__identity_apply(struct kith_node *n)
 {
-	struct kith_net_presence live[3];
+	struct kith_net_presence live[LIVE_MAX];
 	size_t i;
 
 	if (!n->has_identity)
 		return;
 	kith_net_set_link(n->net, n->id->lk_secret, n->id->device);
-	for (i = 0; i < n->id->presences; i++) {
+	n->id->applied = kith__presences_live(n);
+	for (i = 0; i < n->id->applied; i++) {
 		memcpy(live[i].p, n->id->presence[i].p, 32);
 		live[i].epoch = n->id->presence[i].epoch;
 	}
-	kith_net_set_presence(n->net, live, n->id->presences);
+	kith_net_set_presence(n->net, live, n->id->applied);
 	kith_wipe(live, sizeof(live));
 }
 
@@ -250,8 +278,14 @@ void kith__identity_tick(struct kith_node *n)
 			prekey_drop(n, i - 1);
 	if (now_s >= id->prekey[0]->created_s + PREKEY_LIFE_S)
 		changed |= kith__prekey_new(n) == KITH_OK;
-	while (id->presences > 1 && id->presence[id->presences - 1].ends_s <= now_s)
-		id->presences--;
+	while (id->presences > 1 && id->presence[id->presences - 1].ends_s + LISTED_S <= now_s) {
+		presence_drop(n);
+		kith__fetch_buckets_changed(n);
+	}
+	if (kith__presences_live(n) != id->applied) { /* one has ended */
+		kith__identity_apply(n);
+		changed = true;
+	}
 	if (now_s >= id->presence[0].created_s + PRESENCE_LIFE_S) {
 		presence_new(n);
 		kith__identity_apply(n);
@@ -284,9 +318,19 @@ void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
 	kith_wipe(content, sizeof(content));
 }
 
+void kith__name_tell(struct kith_node *n, struct kith_contact *c)
+{
+	size_t len = strlen(n->id->name);
+
+	if (c->state == KITH_CONTACT_ACCEPTED && c->ratchet != NULL && len > 0)
+		(void)kith__outbox_add(n, c, KITH_BODY_NAME, 0, NULL, (const uint8_t *)n->id->name,
+				       len);
+}
+
 void kith__presence_rotate(struct kith_node *n)
 {
 	struct kith_identity *id = n->id;
+	uint64_t now_s = kith__wall_s(n);
 	size_t i;
 
 	for (i = 0; i < id->caps; i++)
@@ -298,7 +342,11 @@ void kith__presence_rotate(struct kith_node *n)
 		}
 	(void)kith__cap_new(n, "", true);
 	presence_new(n);
-	id->presences = 1; /* the old ones end at once; their buckets are listed for 35 days */
+	for (i = 1; i < id->presences; i++)
+		if (id->presence[i].ends_s > now_s) { /* at once; only listed from now on */
+			id->presence[i].ends_s = now_s;
+			presence_row(n, &id->presence[i]);
+		}
 	kith__identity_apply(n);
 	for (i = 0; i < n->contacts; i++)
 		kith__presence_tell(n, n->contact[i]);
@@ -312,6 +360,8 @@ int kith_node_identity_create(struct kith_node *n, const char *name, uint32_t ca
 	int status;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (n->has_identity)
 		return KITH_E_EXISTS;
 	if (len > KITH_NAME_MAX || !kith_text_valid(name, len))
@@ -329,6 +379,8 @@ int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call
 	size_t len = strlen(name);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if (len > KITH_NAME_MAX || !kith_text_valid(name, len))
@@ -336,6 +388,8 @@ int kith_node_identity_name(struct kith_node *n, const char *name, uint32_t call
 	memset(n->id->name, 0, sizeof(n->id->name));
 	memcpy(n->id->name, name, len);
 	kith__row_setting(n, "name", n->id->name);
+	for (size_t i = 0; i < n->contacts; i++)
+		kith__name_tell(n, n->contact[i]);
 	kith__reply_done(n, call, 0, 0);
 	return KITH_OK;
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "node/msgs.h"
 
 #define HLC_AHEAD_MS 600000u /* a clock further ahead than this does not move ours */
@@ -96,54 +97,55 @@ static void list(struct kith_node *n, struct kith_contact *c, const struct kith_
 		n->refused_frames++;
 }
 
-/* P 32 | epoch 4 | cap 16 */
 static void presence(struct kith_node *n, struct kith_contact *c, const struct kith_body *b)
 {
-	struct kith_reader r;
-	uint8_t p[32];
-	uint8_t cap[16];
-	uint32_t epoch;
+	struct kith_share s;
 
-	kith_reader_init(&r, b->content, b->len);
-	kith_read_bytes(&r, p, 32);
-	epoch = kith_read_u32(&r);
-	kith_read_bytes(&r, cap, 16);
-	if (!kith_read_ok(&r)) {
+	if (kith__share_decode(&s, b->content, b->len) != KITH_OK) {
 		n->refused_frames++;
 		return;
 	}
-	if (c->has_p && epoch < c->p_epoch)
-		return; /* an older one that came late */
-	memcpy(c->p, p, 32);
-	memcpy(c->cap, cap, 16);
-	c->p_epoch = epoch;
-	c->has_p = c->has_cap = true;
-	kith_wipe(p, sizeof(p));
-	kith_wipe(cap, sizeof(cap));
-	kith__row_contact(n, c);
-	kith__contact_link(n, c);
-	kith__presence_want(n, c);
+	if (!c->has_p && !c->i_am_a)
+		kith__name_tell(n, c);              /* the link and the accept carry none */
+	if (!c->has_p || s.p_epoch >= c->p_epoch) { /* else an older one that came late */
+		memcpy(c->p, s.p, 32);
+		memcpy(c->cap, s.cap, 16);
+		c->p_epoch = s.p_epoch;
+		c->has_p = c->has_cap = true;
+		kith__row_contact(n, c);
+		kith__contact_link(n, c);
+		kith__presence_want(n, c);
+	}
+	kith_wipe(&s, sizeof(s));
 }
 
-/* 32 random bytes | start day 8, from role A only (crypto.md 6) */
+static void name(struct kith_node *n, struct kith_contact *c, const struct kith_body *b)
+{
+	if (b->len < 1 || b->len > KITH_NAME_MAX ||
+	    !kith_text_valid((const char *)b->content, b->len)) {
+		n->refused_frames++;
+		return;
+	}
+	memset(c->name, 0, sizeof(c->name));
+	memcpy(c->name, b->content, b->len);
+	kith__row_contact(n, c);
+	kith__event(n, KITH_EVENT_CONTACT_CHANGED, 0, c->id);
+}
+
+/* From role A only (crypto.md 6). */
 static void link_root(struct kith_node *n, struct kith_contact *c, const struct kith_body *b)
 {
-	struct kith_reader r;
-	uint8_t l[32];
-	uint64_t day;
+	struct kith_link_root l;
 
-	kith_reader_init(&r, b->content, b->len);
-	kith_read_bytes(&r, l, 32);
-	day = kith_read_u64(&r);
-	if (!kith_read_ok(&r) || c->i_am_a) {
+	if (c->i_am_a || kith__link_root_decode(&l, b->content, b->len) != KITH_OK) {
 		n->refused_frames++;
 		return;
 	}
 	c->link.root[1] = c->link.root[0];
 	c->link.root_count = c->link.root_count == 0 ? 1 : 2;
-	memcpy(c->link.root[0].l, l, 32);
-	c->link.root[0].day = day;
-	kith_wipe(l, sizeof(l));
+	memcpy(c->link.root[0].l, l.root, 32);
+	c->link.root[0].day = l.start_day;
+	kith_wipe(&l, sizeof(l));
 	kith__row_device(n, c);
 	kith__contact_link(n, c);
 }
@@ -156,6 +158,7 @@ void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct 
 	case KITH_BODY_LIST: list(n, c, b); return;
 	case KITH_BODY_PRESENCE: presence(n, c, b); return;
 	case KITH_BODY_LINK_ROOT: link_root(n, c, b); return;
+	case KITH_BODY_NAME: name(n, c, b); return;
 	case KITH_BODY_ACK: /* with a seq: it only wants its own ack */
 	case KITH_BODY_ACCEPT: /* requests_out.c took it; a later copy says nothing new */ return;
 	}

@@ -26,7 +26,7 @@ struct kith_own_presence {
 	uint8_t p[32];
 	uint32_t epoch;
 	uint64_t created_s, ends_s;
-}; /* ends_s 0 = current */
+}; /* ends_s 0 = current; past it only its bucket is listed, for 35 days */
 struct kith_own_cap {
 	uint64_t id;
 	uint8_t cap[16];
@@ -51,8 +51,9 @@ struct kith_identity {
 	uint8_t manifest[716];
 	size_t manifest_len;
 	uint8_t manifest_hash[32];
-	struct kith_own_presence presence[3];
-	size_t presences; /* current first */
+	struct kith_own_presence presence[KITH_PRESENCES_MAX];
+	size_t presences; /* current first, then live ones, then those only listed */
+	size_t applied;   /* live ones that net knows */
 	struct kith_own_cap cap[KITH_CAPS_MAX];
 	size_t caps;
 	struct kith_own_prekey *prekey[KITH_PREKEYS_MAX];
@@ -111,6 +112,7 @@ struct kith_tag_side {
 	struct kith_tag_list list[KITH_LIST_VERSIONS_MAX];
 };
 
+/* A copy in a mailbox, from the choice of the mailbox to its receipt. */
 enum kith_copy_state {
 	KITH_COPY_NONE,
 	KITH_COPY_WORKING,
@@ -118,6 +120,8 @@ enum kith_copy_state {
 	KITH_COPY_KEPT,
 	KITH_COPY_FAILED
 };
+
+/* One copy of an envelope: where it is kept and under which version of the tag list. */
 struct kith_copy {
 	uint64_t box;
 	enum kith_copy_state state;
@@ -325,7 +329,14 @@ struct kith_node {
 	struct kith_news *news; /* events.c */
 	struct kith_addr own_addr[8];
 	size_t own_addrs;
-	struct kith_addr observed;
+	struct kith_addr observed;      /* as the last reporter saw it */
+	struct kith_addr observed_sure; /* two reporters of different groups agreed on it */
+	struct {
+		struct kith_group group;
+		struct kith_addr addr;
+		kith_time at;
+	} told[8];
+	size_t tolds;
 	bool dht_ready;
 	kith_time started, phase_since;
 	enum kith_node_phase phase;
@@ -367,6 +378,7 @@ uint64_t kith__open_batch(const struct kith_node *n);
 bool kith__durable(const struct kith_node *n, uint64_t batch);
 /* row.c: one function per row; asserts that the store took it (caps are checked before input). */
 void kith__put(struct kith_node *n, const struct kith_op *op);
+int kith__may_write(const struct kith_node *n) KITH_MUST_USE; /* NOSPACE, IO: no new rows */
 void kith__row_contact(struct kith_node *n, const struct kith_contact *c);
 void kith__row_device(struct kith_node *n, const struct kith_contact *c);
 void kith__row_conversation(struct kith_node *n, const struct kith_contact *c);
@@ -433,8 +445,10 @@ void kith__identity_complete(struct kith_node *n, uint64_t made_s);
 struct kith_own_cap *kith__cap_new(struct kith_node *n, const char *label,
 				   bool shared); /* NULL: 16 are live */
 const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
+size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
+void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
 void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
@@ -456,7 +470,7 @@ void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
 #define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
 void kith__request_roots_row(struct kith_node *n, const struct kith_contact *c);
-/* Ends own requests of `c` whose epoch is at most `upto`, in memory and as rows; newer ones stay. */
+/* Ends own requests of `c` whose epoch is at most `upto`, as rows too; newer ones stay. */
 void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t upto);
 void kith__requests_sweep(struct kith_node *n); /* hourly: roots that nobody can answer any more */
 int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],
@@ -475,8 +489,15 @@ void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uin
  */
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
 			    const uint8_t inner[static KITH_INNER]);
+/* restore.c: at the end of loading, when the database is older than its profile */
+void kith__restored(struct kith_node *n);
+bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
+/* Somebody at `from` sees us at `addr`. */
+void kith__observed(struct kith_node *n, const struct kith_addr *from,
+		    const struct kith_addr *addr);
+void kith__observed_clear(struct kith_node *n); /* the network changed */
 void kith__publish_free(struct kith_node *n);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
@@ -677,6 +698,9 @@ kith_time kith__fetch_deadline(const struct kith_node *n);
 void kith__fetch_result(struct kith_node *n,
 			const struct kith_mbox_result *r); /* links of own mailboxes */
 void kith__fetch_buckets_changed(struct kith_node *n);     /* P, caps or list changed: watch anew */
+/* Word for a PUT into the bucket of `ms` at ml: bits beyond p are random (crypto.md 8). */
+uint16_t kith__bucket_word(struct kith_node *n, const uint8_t ms[static 32],
+			   const uint8_t ml[static 32], uint8_t p);
 unsigned kith__buckets(const struct kith_node *n, const uint8_t ml[static 32], uint8_t p,
 		       struct kith_mbox_bucket *out, unsigned max);
 

@@ -104,6 +104,8 @@ int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, boo
 	size_t count = 0;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if (hints > 3 || strlen(label) > KITH_NAME_MAX || !kith_text_valid(label, strlen(label)))

@@ -99,13 +99,11 @@ static bool secret_presence(struct kith_node *n, uint32_t slot, const struct kit
 	kith_wipe(body, sizeof(body));
 	p.epoch = slot;
 	p.ends_s = (uint64_t)kith_rows_int(r, 3);
-	if (p.ends_s != 0 && p.ends_s <= kith__wall_s(n))
-		return true;
 	for (at = id->presences; at > 0 && id->presence[at - 1].epoch < slot; at--)
 		;
-	if (at == 3)
+	if (at == KITH_PRESENCES_MAX)
 		return true;
-	if (id->presences == 3)
+	if (id->presences == KITH_PRESENCES_MAX)
 		id->presences--;
 	memmove(&id->presence[at + 1], &id->presence[at], (id->presences - at) * sizeof(p));
 	id->presence[at] = p;
@@ -702,5 +700,6 @@ int kith__load(struct kith_node *n)
 		kith__contact_link(n, n->contact[i]);
 	kith__identity_apply(n);
 	kith__tagbook_changed(n);
+	kith__restored(n);
 	return KITH_OK;
 }

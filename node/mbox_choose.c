@@ -342,6 +342,8 @@ int kith_node_mailbox_pin(struct kith_node *n, const char *hint, size_t len, uin
 	int status = kith__hint_parse(&h, hint, len);
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (status != KITH_OK)
 		return status;
 	if (!n->has_identity)

@@ -7,8 +7,9 @@
  *	  |--gone: 1 s, 5 s, 30 s, 2 min, +-25 %     +--hourly, or buckets changed--+   |
  *	  +--a drained mailbox that has nothing more: in an hour -----------------------+
  *
- * WATCH comes before LIST, so what arrives in between is pushed or listed, often both. All listed
- * mailboxes (at most 5) are watched: a message lies at each of them, and the first to push it is
+ * WATCH comes before LIST, so what arrives in between is pushed or listed, often both. Two
+ * mailboxes are watched, which keeps an idle node quiet: a message lies at each of them. The others
+ * are listed once an hour, and all at once when a watch is lost. The first to push a message is
  * asked for it. A pushed tag does not move the cursor; the hourly LIST does, and finds what a lost
  * push left behind. Rows of cursors follow only when nothing listed is outstanding, so whatever was
  * not handled when the node or the link ends is listed again.
@@ -25,6 +26,7 @@
 #define LIST_S      3600u
 #define AGAIN_S     30u /* something listed found no room */
 #define KNOCK_DAYS  9u
+#define WATCHES     2u /* mailbox.md 6 */
 #define S(x)        ((kith_time)(x)*KITH_US_PER_S)
 
 struct kith_fetch *kith__fetch(struct kith_node *n)
@@ -97,6 +99,12 @@ void kith__reader_failed(struct kith_node *n, unsigned i, bool gone)
 	struct kith__fetcher *r = &n->fetch->reader[i];
 	unsigned k = r->fails < 3 ? r->fails : 3;
 
+	for (unsigned other = 0; r->watches && other < KITH_OWN_BOXES_MAX; other++) {
+		struct kith__fetcher *o = &n->fetch->reader[other]; /* another takes the watch */
+
+		if (o->used && o->state == KITH__CLOSED && o->fails == 0)
+			o->next_open = n->now;
+	}
 	r->fails++;
 	r->next_open = n->now + kith_rng_jitter(n->rng, S(wait_s[k]), 25);
 	shut(n, i, gone);
@@ -335,6 +343,19 @@ static void poll_again(struct kith_node *n, unsigned i)
 		kith__reader_failed(n, i, false);
 }
 
+/* Enough others before it watch: this one has said what it holds and may rest. */
+static bool surplus(const struct kith_node *n, unsigned i)
+{
+	unsigned watches = 0;
+
+	for (unsigned other = 0; other < i; other++) {
+		const struct kith__fetcher *r = &n->fetch->reader[other];
+
+		watches += r->used && r->watches && r->state == KITH__STANDING ? 1 : 0;
+	}
+	return watches >= WATCHES;
+}
+
 static void reader_tick(struct kith_node *n, unsigned i)
 {
 	struct kith__fetcher *r = &n->fetch->reader[i];
@@ -348,7 +369,8 @@ static void reader_tick(struct kith_node *n, unsigned i)
 			open_link(n, i, b);
 		break;
 	case KITH__STANDING:
-		if (!b->listed && !r->dirty && !kith__wants_at(n, i)) {
+		if ((!b->listed || surplus(n, i)) && !r->dirty && !r->again && r->knocks == 0 &&
+		    !kith__wants_at(n, i)) {
 			r->next_open = n->now + kith_rng_jitter(n->rng, S(LIST_S), 25);
 			shut(n, i, false);
 		} else if (r->rewatch || n->now >= r->next_list) {

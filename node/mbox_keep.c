@@ -87,6 +87,7 @@ static enum kith_mbox_status keep_one(struct kith_mbox_service *s, struct kith__
 	struct kith__mbox_record next = {0}, *r;
 	struct kith_id key;
 	uint64_t seq;
+	bool fresh;
 
 	if (kith_record_check(body, &key, &seq) != KITH_OK)
 		return KITH_MBOX_MALFORMED;
@@ -94,10 +95,11 @@ static enum kith_mbox_status keep_one(struct kith_mbox_service *s, struct kith__
 	if (r != NULL && r->seq >= seq)
 		return r->seq == seq && memcmp(r->body, body, KITH_RECORD) == 0 ? KITH_MBOX_HELD
 										: KITH_MBOX_TAKEN;
-	if (r == NULL && (!kith__mbox_quota_room(&s->quota, &l->remote, KITH__MBOX_RECORD_BYTES) ||
-			  (r = insert(s, &key)) == NULL))
+	fresh = r == NULL;
+	if (fresh && (!kith__mbox_quota_room(&s->quota, &l->remote, KITH__MBOX_RECORD_BYTES) ||
+		      (r = insert(s, &key)) == NULL))
 		return KITH_MBOX_FULL;
-	if (r->seq == 0 && r->until_s == 0)
+	if (fresh)
 		kith__mbox_quota_hold(&s->quota, &l->remote, KITH__MBOX_RECORD_BYTES, &r->group,
 				      now);
 	next.key = key;
@@ -107,8 +109,13 @@ static enum kith_mbox_status keep_one(struct kith_mbox_service *s, struct kith__
 	next.group = r->group;
 	memcpy(next.del, k->del, sizeof(next.del));
 	memcpy(next.body, body, sizeof(next.body));
+	if (put_row(s, &next, &l->batch) != KITH_OK) { /* memory says what the rows say */
+		if (fresh)
+			drop(s, s->records - 1);
+		return KITH_MBOX_FULL;
+	}
 	*r = next;
-	return put_row(s, r, &l->batch) == KITH_OK ? KITH_MBOX_OK : KITH_MBOX_FULL;
+	return KITH_MBOX_OK;
 }
 
 static enum kith_mbox_status admit(struct kith_mbox_service *s, struct kith__mbox_link *l,

@@ -78,7 +78,7 @@ void kith__version_run(struct kith_node *n);
 
 /* ---- fetching ---- */
 #define KITH__GROUPS     KITH_MBOX_WATCH_MAX /* distinct buckets of one mailbox */
-#define KITH__SECRETS    (3u + KITH_CAPS_MAX)
+#define KITH__SECRETS    (KITH_PRESENCES_MAX + KITH_CAPS_MAX)
 #define KITH__GETS       2u                  /* outstanding GETs per mailbox */
 #define KITH__DUMMIES    64u                 /* listed tags of others, remembered */
 #define KITH__SECRET_CAP (UINT64_C(1) << 32) /* cursor numbers: epoch of P, or this + id of cap */

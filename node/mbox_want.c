@@ -210,8 +210,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 /* Its first place answers late, or cannot be asked because its listing never ends. */
 static bool slow(const struct kith_fetch *f, const struct kith__want *w)
 {
-	return w->places > 1 &&
-	       (w->asked || f->reader[w->place[0].reader].state != KITH__STANDING);
+	return w->places > 1 && (w->asked || f->reader[w->place[0].reader].state != KITH__STANDING);
 }
 
 static void pass_slow(struct kith_node *n)

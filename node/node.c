@@ -78,9 +78,7 @@ static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 		kith__presence_dial(n);
 		break;
 	case KITH_DHT_OBSERVED:
-		if (n->observed.port == 0)
-			kith__publish_soon(n);
-		n->observed = e->addr;
+		kith__observed(n, &e->from, &e->addr);
 		clock_sample(n, e);
 		break;
 	case KITH_DHT_FOUND:
@@ -159,6 +157,14 @@ static void link_message(struct kith_node *n, const struct kith_net_event *e)
 	(void)kith__inbox_frame(n, c, e->data + 1, e->len - 1, true);
 }
 
+static void link_observed(struct kith_node *n, const struct kith_net_event *e)
+{
+	struct kith_net_session_info info;
+
+	if (kith_net_session(n->net, e->session, &info) == KITH_OK)
+		kith__observed(n, &info.remote, &e->addr);
+}
+
 static void net_event(struct kith_node *n, const struct kith_net_event *e)
 {
 	if (kith__mbox_client_event(n->client, e, n->now))
@@ -175,7 +181,7 @@ static void net_event(struct kith_node *n, const struct kith_net_event *e)
 	case KITH_NET_MSG_IN: link_message(n, e); break;
 	case KITH_NET_MSG_RETURNED: kith__delivery_returned(n, e->token); break;
 	case KITH_NET_LINK_STATE: link_state(n, e->peer); break;
-	case KITH_NET_OBSERVED: n->observed = e->addr; break;
+	case KITH_NET_OBSERVED: link_observed(n, e); break;
 	case KITH_NET_MSG_ACKED: /* in the peer's memory: no evidence of anything */
 	case KITH_NET_STREAM_READABLE:
 	case KITH_NET_STREAM_WRITABLE: break;
@@ -239,6 +245,7 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		for (i = 0; i < notice->addr_count && n->own_addrs < 8; i++)
 			n->own_addr[n->own_addrs++] = notice->addrs[i];
 		kith_dht_network_changed(n->dht, now);
+		kith__observed_clear(n);
 		kith__publish_soon(n);
 		kith__presence_dial(n); /* addresses that worked before need no lookup */
 		break;

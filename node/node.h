@@ -118,6 +118,7 @@ struct kith_node_contact {
 	uint8_t ik[32];
 	enum kith_contact_state state;
 	bool verified, blocked, online, newer;
+	bool stalled; /* restored from a copy: messages wait for a new session */
 	unsigned request_kept;
 	uint64_t request_until_s;        /* REQUESTED: copies of the request */
 	uint64_t added_ms, last_seen_ms; /* 0 = unknown */
@@ -264,6 +265,7 @@ struct kith_node_status {
 	enum kith_node_phase phase;
 	kith_time since;
 	size_t peers, contacts_online, waiting; /* waiting: own messages not delivered */
+	size_t stalled; /* contacts that wait for a new session after a restore */
 	unsigned mailboxes, mailboxes_wanted, mailboxes_answering;
 	bool mailbox_pinned;
 	bool direct;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Own records in the DHT (crypto.md 3, mailbox.md 3): a knock record under each live capability, a
- * presence record under the current P, for the present period and, near an edge, its neighbour.
+ * presence record under each live P (a contact may not have the newest), for the present period
+ * and, near an edge, its neighbour.
  *
  * Order: the prekey bundle is PUT at a mailbox before any knock record names that mailbox; the
  * record's sequence number is durable before the record is published. dht/ repeats what it was
@@ -11,11 +12,12 @@
 
 #include "node/internal.h"
 
-#define RECORDS_MAX     64u /* 16 capabilities and P, two periods each, and some that are ending */
-#define BUNDLES_MAX     64u /* 16 capabilities x 3 mailboxes */
+#define RECORDS_MAX     64u    /* 16 capabilities and 3 P, two periods each, some ending */
+#define BUNDLES_MAX     64u    /* 16 capabilities x 3 mailboxes */
 #define EDGE_S          10800u /* neighbours of a period are published within 3 h of its edge */
 #define LOOK_AGAIN_US   (600u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_RETRY_US (30u * (kith_time)KITH_US_PER_S)
+#define AGREE_US        (1800u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_AGAIN_US (86400u * (kith_time)KITH_US_PER_S)
 
 struct record_slot {
@@ -114,7 +116,8 @@ static void bundle_put(struct kith_node *n, const struct kith_record_secret *s,
 	kith__blob_wrap(blob, nonce, wrap, o.tag, inner);
 	kith__mailbox_secret(ms, s->s);
 	o.bucket.p = e->p;
-	o.bucket.bucket = kith__bucket(ms, e->ml, e->p);
+	o.bucket.bucket = kith__bucket_word(n, ms, e->ml, e->p);
+	kith_wipe(ms, sizeof(ms));
 	o.ttl_class = 2;
 	o.blob = blob;
 	o.fn = bundle_done;
@@ -301,6 +304,44 @@ static unsigned endpoint_add(struct kith_addr out[static 3], unsigned count,
 	return count;
 }
 
+/* One reporter could send our contacts anywhere: two of different groups must agree. */
+void kith__observed(struct kith_node *n, const struct kith_addr *from, const struct kith_addr *addr)
+{
+	struct kith_group group = kith_addr_group(from, KITH_WIDTH_NEAR);
+	size_t oldest = 0;
+	bool agreed = false;
+	size_t i;
+
+	n->observed = *addr;
+	for (i = 0; i < n->tolds; i++) {
+		if (kith_group_equal(&n->told[i].group, &group))
+			break;
+		if (n->told[i].at < n->told[oldest].at)
+			oldest = i;
+	}
+	if (i == sizeof(n->told) / sizeof(n->told[0]))
+		i = oldest;
+	else if (i == n->tolds)
+		n->tolds++;
+	n->told[i].group = group;
+	n->told[i].addr = *addr;
+	n->told[i].at = n->now;
+	for (i = 0; i < n->tolds; i++)
+		agreed |= !kith_group_equal(&n->told[i].group, &group) &&
+			  kith_addr_equal(&n->told[i].addr, addr) &&
+			  n->now - n->told[i].at <= AGREE_US;
+	if (agreed && !kith_addr_equal(&n->observed_sure, addr)) {
+		n->observed_sure = *addr;
+		kith__publish_soon(n);
+	}
+}
+
+void kith__observed_clear(struct kith_node *n)
+{
+	n->tolds = 0;
+	memset(&n->observed_sure, 0, sizeof(n->observed_sure));
+}
+
 /* Addresses contacts may try: public ones, then the observed one, then local ones. */
 static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static 3])
 {
@@ -312,8 +353,8 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 		for (size_t i = 0; i < n->own_addrs; i++)
 			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1))
 				count = endpoint_add(out, count, &n->own_addr[i]);
-		if (pass == 0 && !kith_addr_is_none(&n->observed))
-			count = endpoint_add(out, count, &n->observed);
+		if (pass == 0 && !kith_addr_is_none(&n->observed_sure))
+			count = endpoint_add(out, count, &n->observed_sure);
 	}
 	return count;
 }
@@ -329,7 +370,9 @@ static void make_presence(struct kith_node *n, const struct kith_record_secret *
 	memset(&p, 0, sizeof(p));
 	kith__own_list(n, &own);
 	p.expiry_s = start_s + 2u * KITH_DAY_S;
-	p.p_epoch = n->id->presence[0].epoch;
+	for (i = 0; i + 1 < n->id->presences && !kith_equal(n->id->presence[i].p, s->s, 32);)
+		i++;
+	p.p_epoch = n->id->presence[i].epoch;
 	p.list_version = own.version;
 	p.manifest_version = 1;
 	memcpy(p.manifest, n->id->manifest_hash, 32);
@@ -350,9 +393,30 @@ static void make_presence(struct kith_node *n, const struct kith_record_secret *
 	record_make(n, s, period, content);
 }
 
+/* Records under what has ended are repeated no more. */
+static void drop_records(struct kith_node *n, const uint64_t *print, size_t prints)
+{
+	struct kith_publish *p = n->publish;
+	size_t i;
+	size_t k;
+
+	for (i = p->records; i-- > 0;) {
+		for (k = 0; k < prints && print[k] != p->record[i]->secret;)
+			k++;
+		if (k < prints)
+			continue;
+		kith_dht_cancel(n->dht, p->record[i]->op);
+		kith_alloc_free(n->alloc, p->record[i]);
+		p->record[i] = p->record[--p->records];
+	}
+}
+
 static void publish_all(struct kith_node *n)
 {
 	struct kith_record_secret s;
+	size_t live = n->contacts > 0 ? kith__presences_live(n) : 0; /* else nobody can ask */
+	uint64_t print[KITH_CAPS_MAX + KITH_PRESENCES_MAX];
+	size_t prints = 0;
 	size_t i;
 
 	memcpy(s.ik, n->id->ik, 32);
@@ -362,12 +426,15 @@ static void publish_all(struct kith_node *n)
 		if (cap->revoked || (cap->shared && n->contacts == 0))
 			continue;
 		kith_record_knock_secret(s.s, cap->cap, n->id->ik);
+		print[prints++] = print_of(s.s, 32);
 		for_periods(n, &s, make_knock);
 	}
-	if (n->contacts > 0) { /* nobody can ask for it before */
-		memcpy(s.s, n->id->presence[0].p, 32);
+	for (i = 0; i < live; i++) {
+		memcpy(s.s, n->id->presence[i].p, 32);
+		print[prints++] = print_of(s.s, 32);
 		for_periods(n, &s, make_presence);
 	}
+	drop_records(n, print, prints);
 	kith_wipe(&s, sizeof(s));
 }
 

@@ -13,7 +13,7 @@
 #include "node/internal.h"
 
 #define EPOCH_AHEAD_S 172800u  /* a request may be 2 days ahead of our clock */
-#define SEEN_S	      3196800u /* 37 d: as long as the prekey that opens it */
+#define SEEN_S        3196800u /* 37 d: as long as the prekey that opens it */
 
 static struct kith_pending *pending_by_ik(const struct kith_node *n, const uint8_t ik[static 32])
 {
@@ -436,6 +436,7 @@ static int accept_pending(struct kith_node *n, struct kith_pending *p, const cha
 	queue_accept(n, c, day);
 	if (again || c->outs > 1)
 		kith__outbox_reseal(n, c);
+	kith__contact_link(n, c); /* a known device: its new link root */
 	kith__tagbook_changed(n);
 	kith__publish_soon(n); /* now somebody may ask for the presence record */
 	kith__event(n, KITH_EVENT_CONTACT_NEW, c->conv, c->id);
@@ -452,6 +453,8 @@ int kith_node_request_accept(struct kith_node *n, uint64_t id, const char *alias
 	int status;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (p == NULL)
 		return KITH_E_NOTFOUND;
 	if (alias != NULL &&
@@ -623,6 +626,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 	kith__request_out_row(n, c);
 	queue_first(n, c);
 	kith__ack_owe(n, c, false);
+	kith__contact_link(n, c); /* a known device: its new link root */
 	kith__tagbook_changed(n);
 	kith__presence_want(n, c);
 	kith__publish_soon(n);
@@ -699,6 +703,8 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 	size_t hints = 0;
 
 	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (!n->has_identity)
 		return KITH_E_STATE;
 	if ((name != NULL &&

@@ -8,7 +8,7 @@
 
 #include "node/internal.h"
 
-#define OPEN	    3u	     /* own requests kept per contact */
+#define OPEN        3u       /* own requests kept per contact */
 #define ROOT_KEEP_S 5788800u /* the prekey lives 37 days, a blob under it 30 more */
 
 static void load_out(struct kith_node *n, const struct kith_rows *r)

@@ -18,8 +18,10 @@
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
 
-/* A link is often used within seconds of being made: its record may not be out yet. */
-static const uint32_t backoff_s[] = {1, 1, 2, 3, 5, 10, 60, 300, 3600};
+/* A link is often used within seconds of being made, its record not out yet; later somebody still
+ * waits: every few minutes in the first hour. */
+static const uint32_t backoff_s[] = {1,   1,   2,   3,   5,   10,   30,  60,
+				     120, 300, 300, 600, 900, 1800, 3600};
 #define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
@@ -98,6 +100,8 @@ static void seek_bundle(struct kith_node *n, struct kith_contact *c)
 	c->seek = KITH_SEEK_BUNDLE;
 	if (kith__mbox_order_get(n, &o) != KITH_OK)
 		seek_later(n, c);
+	kith_wipe(&s, sizeof(s));
+	kith_wipe(ms, sizeof(ms));
 	kith_wipe(wrap, sizeof(wrap));
 }
 
@@ -106,9 +110,12 @@ static bool knock_open(struct kith_node *n, struct kith_contact *c, const uint8_
 	uint8_t content[KITH_RECORD_CONTENT];
 	struct kith_record_secret s;
 	uint64_t seq;
+	int status;
 
 	knock_secret(c, &s);
-	if (kith_record_open(content, &seq, record, &s, knock_period(n, c, &s)) != KITH_OK)
+	status = kith_record_open(content, &seq, record, &s, knock_period(n, c, &s));
+	kith_wipe(&s, sizeof(s));
+	if (status != KITH_OK)
 		return false;
 	if (c->knock == NULL)
 		c->knock = kith_alloc_zero(n->alloc, 1, sizeof(*c->knock));
@@ -156,10 +163,14 @@ static bool bundle_open(struct kith_node *n, struct kith_contact *c, const uint8
 	uint8_t hash[32];
 	struct kith_record_secret s;
 	struct kith_bundle *b;
+	int status;
 
 	knock_secret(c, &s);
 	kith__bundle_place(tag, wrap, s.s, c->knock->spk_id, e->ml);
-	if (kith__blob_unwrap(inner, wrap, tag, blob) != KITH_OK)
+	status = kith__blob_unwrap(inner, wrap, tag, blob);
+	kith_wipe(&s, sizeof(s));
+	kith_wipe(wrap, sizeof(wrap));
+	if (status != KITH_OK)
 		return false;
 	if (c->bundle == NULL)
 		c->bundle = kith_alloc_zero(n->alloc, 1, sizeof(*c->bundle));
@@ -323,6 +334,7 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	uint8_t wrap[32];
 	uint8_t ms[32];
 	uint8_t xnonce[24];
+	uint8_t bound[32];
 	uint16_t slot = (uint16_t)kith_rng_below(n->rng, SLOTS);
 
 	if (inner == NULL || blob == NULL)
@@ -333,11 +345,12 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	memcpy(o.ml, e->ml, 32);
 	o.addr = e->addr;
 	kith__request_place(o.tag, wrap, s.s, place >> 16, slot, e->ml);
-	kith_noncer_next(&n->noncer, xnonce, inner);
+	kith_nonce_bind(bound, o.tag, 16, inner, KITH_INNER);
+	kith_noncer_next(&n->noncer, xnonce, bound);
 	kith__blob_wrap(blob, xnonce, wrap, o.tag, inner);
 	kith__mailbox_secret(ms, s.s);
 	o.bucket.p = e->p;
-	o.bucket.bucket = kith__bucket(ms, e->ml, e->p);
+	o.bucket.bucket = kith__bucket_word(n, ms, e->ml, e->p);
 	o.ttl_class = 1;
 	o.blob = blob;
 	o.fn = put_done;
@@ -346,8 +359,10 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	if (kith__mbox_order_put(n, &o) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_WARN,
 			     "too much mailbox work: a contact request waits");
-out:
+	kith_wipe(&s, sizeof(s));
+	kith_wipe(ms, sizeof(ms));
 	kith_wipe(wrap, sizeof(wrap));
+out:
 	kith_alloc_free(n->alloc, inner);
 	kith_alloc_free(n->alloc, blob);
 }

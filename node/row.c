@@ -7,14 +7,25 @@
 
 #include "node/internal.h"
 
+int kith__may_write(const struct kith_node *n)
+{
+	switch (kith_store_state(n->account)) {
+	case KITH_STORE_OK: break;
+	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;
+	case KITH_STORE_READONLY: return KITH_E_IO;
+	}
+	return KITH_OK;
+}
+
 void kith__put(struct kith_node *n, const struct kith_op *op)
 {
 	uint64_t batch;
-	int status = kith_store_put(n->account, op, &batch);
+	int status;
 
 	/* Input stops while the store or the disk is full (kith__gate_full), and calls that create
 	 * rows ask first; what is under way still fits (kith_store_beyond, kith_store_force). So a
 	 * refusal here would be a lost change: stop before it is told. */
+	status = kith_store_put(n->account, op, &batch);
 	KITH_ASSERT(status == KITH_OK);
 	n->open_ops++;
 }

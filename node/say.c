@@ -312,11 +312,8 @@ int kith_node_say(struct kith_node *n, uint64_t conversation, const struct kith_
 		return KITH_E_MALFORMED;
 	if (c->state != KITH_CONTACT_ACCEPTED && c->state != KITH_CONTACT_REQUESTED)
 		return KITH_E_STATE;
-	switch (kith_store_state(n->account)) {
-	case KITH_STORE_OK: break;
-	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;
-	case KITH_STORE_READONLY: return KITH_E_IO;
-	}
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
 	if (kith__gate_full(n))
 		return KITH_E_FULL;
 	if (!surely_new(n->said, id))

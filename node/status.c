@@ -63,6 +63,7 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 		uint64_t last = 0;
 
 		out->contacts_online += n->contact[i]->session != 0 ? 1 : 0;
+		out->stalled += kith__stalled(n->contact[i]) ? 1 : 0;
 		for (k = 0; k < n->contact[i]->outs; k++)
 			if (n->contact[i]->out[k]->message != last &&
 			    n->contact[i]->out[k]->message != 0) {

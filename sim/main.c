@@ -10,10 +10,12 @@
 
 static void usage(FILE *to)
 {
-	fputs("usage: kith-sim run FILE [--seed N] [--nodes N] [--set SECTION.KEY=VALUE]... [--json] [--verbose]\n"
+	fputs("usage: kith-sim run FILE [--seed N] [--nodes N] [--set SECTION.KEY=VALUE]...\n"
+	      "                         [--json] [--verbose]\n"
 	      "       kith-sim check FILE\n"
-	      "Runs the engines of kithd under a virtual clock, network and disk. The same seed gives the\n"
-	      "same trace hash. Exit: 0 done, 1 an expectation failed, 2 usage or scenario.\n",
+	      "Runs the engines of kithd under a virtual clock, network and disk. The same seed\n"
+	      "gives the same trace hash.\n"
+	      "Exit: 0 done, 1 an expectation failed, 2 usage or scenario.\n",
 	      to);
 }
 
@@ -101,7 +103,8 @@ int main(int argc, char **argv)
 	good = sim_work_report(&w, o.json);
 	if (!good)
 		fprintf(stderr,
-			"kith-sim: an expectation failed; repeat with: kith-sim run %s --seed %llu\n",
+			"kith-sim: an expectation failed; repeat with: kith-sim run %s "
+			"--seed %llu\n",
 			o.file, (unsigned long long)plan.seed);
 	sim_world_free(&w);
 	return good ? 0 : 1;

@@ -51,6 +51,7 @@ static const struct {
 	KEY("expect", "lost", COUNT, expect_lost, 0, UINT32_MAX),
 	KEY("expect", "doubled", COUNT, expect_doubled, 0, UINT32_MAX),
 	KEY("expect", "false_states", COUNT, expect_false, 0, UINT32_MAX),
+	KEY("expect", "open", COUNT, expect_open, 0, UINT32_MAX),
 #undef KEY
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))

@@ -93,7 +93,7 @@ struct sim_plan {
 	kith_time down_min, down_max;
 	uint32_t ack_delay_s;
 	bool direct; /* users accept datagrams from nodes they have not written to */
-	uint32_t expect_lost, expect_doubled, expect_false; /* upper limits; all 0 */
+	uint32_t expect_lost, expect_doubled, expect_false, expect_open; /* upper limits; all 0 */
 };
 /* Reads `path`; on error prints "file:line: message" lines to stderr and returns false. */
 bool sim_scenario_read(struct sim_plan *p, const char *path);
@@ -153,6 +153,21 @@ void sim_world_at(struct sim_world *w, kith_time at, uint32_t what);
 void sim_world_run(struct sim_world *w);
 void sim_world_trace_hash(const struct sim_world *w, uint8_t out[static 32]);
 uint64_t sim_world_wall_ms(const struct sim_world *w);
+
+/* ---- ledger.c ---- */
+struct sim_letter {
+	uint32_t from, to;
+	bool accepted;             /* the sender's node answered: durable there */
+	uint32_t shown;            /* times it stands in the recipient's history */
+	enum kith_step step;       /* as the sender's history shows it at the end */
+	kith_time said, delivered; /* delivered: when the sender was told so */
+};
+struct sim_verdict {
+	uint32_t accepted, lost, doubled, false_states, open, told;
+	kith_time p50, p95; /* from said to told */
+};
+struct sim_verdict sim_ledger_judge(const struct sim_letter *letter, uint32_t count);
+bool sim_ledger_holds(const struct sim_verdict *v, const struct sim_plan *p);
 
 /* ---- work.c: people, and what must hold ---- */
 bool sim_work_init(struct sim_world *w);

@@ -18,11 +18,10 @@ uint64_t sim_world_wall_ms(const struct sim_world *w)
 	return WALL_DAY_MS + (w->plan.clock + w->now) / 1000u;
 }
 
-/* One /24 of the benchmarking range (RFC 2544) for each node, so that prefix rules see distinct
- * networks. */
+/* A /16 for each node, so that rules about prefixes see distinct networks. */
 static struct kith_addr address_of(uint32_t i)
 {
-	return kith_addr_v4(198, (uint8_t)(18 + (i >> 8 & 1)), (uint8_t)i, (uint8_t)(1 + (i >> 9)),
+	return kith_addr_v4((uint8_t)(12 + i % 100), (uint8_t)(20 + i / 100 % 200), 7, 1,
 			    (uint16_t)(BASE_PORT + i));
 }
 

@@ -86,6 +86,22 @@ static json_t *sentence(const struct kith_node_status *s, kith_time now)
 	return NULL;
 }
 
+/* After a restore: who cannot be written to is said with every state. */
+static json_t *whole_sentence(const struct kith_node_status *s, kith_time now)
+{
+	json_t *first = sentence(s, now);
+	json_t *out;
+
+	if (s->stalled == 0 || first == NULL)
+		return first;
+	out = json_sprintf("%s This profile was restored from a copy: messages to %llu contact%s "
+			   "wait for a new session.",
+			   json_string_value(first), (unsigned long long)s->stalled,
+			   s_of(s->stalled));
+	json_decref(first);
+	return out;
+}
+
 static json_t *advice(enum kith_node_phase p)
 {
 	switch (p) {
@@ -130,7 +146,7 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o}", "state",
 			phase_name(s.phase), "since",
 			kith__control_time_or_null(wall > ago ? wall - ago : 0), "sentence",
-			sentence(&s, c->now), "advice", advice(s.phase), "peers",
+			whole_sentence(&s, c->now), "advice", advice(s.phase), "peers",
 			(json_int_t)s.peers, "contacts_online", (json_int_t)s.contacts_online,
 			"path", s.direct ? json_string("direct") : json_null(), "mailboxes",
 			"found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted, "answering",

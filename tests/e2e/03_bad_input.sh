@@ -42,7 +42,7 @@ refused 2 'bad.conf:3' "$kithd" --config "$dir/bad.conf" --profile "$dir/z"
 # the command line
 refused 2 'usage\|--help' "$kith" no-such-verb
 refused 2 'usage\|--help\|missing\|needs' as alice send
-refused 2 'usage\|--help\|until\|state\|wait' as alice send Bob hi --wait yesterday
+refused 2 'usage\|--help\|until\|state\|wait' as alice send Nobody hi --wait yesterday
 refused 7 'Nobody' as alice send Nobody hi
 refused 3 'node' "$kith" --socket "$dir/none/control.sock" status
 refused 1 'link\|invitation' as alice add KITH:NONSENSE

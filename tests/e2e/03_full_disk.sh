@@ -10,19 +10,19 @@ if [ -z "${KITH_NAMESPACE:-}" ]; then
 fi
 begin
 mkdir "$dir/small"
-mount -t tmpfs -o size=6m none "$dir/small" 2>/dev/null || skip "no tmpfs in a namespace here"
+mount -t tmpfs -o size=120m none "$dir/small" 2>/dev/null || skip "no tmpfs in a namespace here"
+on_finish="umount $dir/small"
 mkdir "$dir/small/alice"
 ln -s "$dir/small/alice" "$dir/alice"
-hints=
+community 1 || fail "the peer does not start"
 person alice 11 Alice || fail "Alice does not start"
 person bob 12 Bob || fail "Bob does not start"
-hints=
-link=$(as alice invite --with-my-address --json | field link)
+link=$(as alice invite --json | field link)
 as bob add "$link" --name Alice --json >/dev/null || fail "add"
 eventually 30 has_request alice || fail "no request"
 as alice accept 1 --json >/dev/null || fail "accept"
 
-fill=$(df --output=avail -k "$dir/small" | tail -n 1)
+fill=$(($(df --output=avail -k "$dir/small" | tail -n 1) - 50000))
 head -c "$((fill * 1024))" /dev/zero >"$dir/small/fill" 2>/dev/null || true
 long=$(head -c 8000 /dev/zero | tr '\0' x)
 taken=0 refused=
@@ -36,9 +36,10 @@ done
 [ -n "$refused" ] || fail "200 messages of 8 kB fit on a full disk"
 grep -qi 'disk\|storage\|space' "$dir/out" || fail "no word about the disk: $(cat "$dir/out")"
 rm "$dir/small/fill"
-if ! kill -0 "$(pid_of alice)" 2>/dev/null; then
-	start alice user || fail "Alice does not start after room was made"
-fi
+kill -0 "$(pid_of alice)" 2>/dev/null || fail "the full disk ended Alice's node"
+# a running node takes messages again from 512 MiB of room on, a fresh one from 64 MiB
+halt alice
+start alice user || fail "Alice does not start after room was made"
 try() {
 	as alice send Bob "room again" --json >/dev/null 2>&1
 }

@@ -33,8 +33,8 @@ wait $tap || fail "the tap failed"
 cp "$dir/capture" "$dir/capture.now"
 marked || fail "the capture misses what was sent in the clear"
 
-key=$(as alice identity get --json | field key)
-for words in "canary" "garden" "spare key" "stone" Alice Pellegrino Bob Quintanilla KITH: $key; do
+key=$(as alice identity get --json | field key | cut -c 1-12)
+for words in "canary is" garden "spare key" stone Pellegrino Quintanilla KITH: "$key"; do
 	! grep -qaiF "$words" "$dir/capture" || fail "\"$words\" is on the wire"
 done
 echo "ok: $(wc -c <"$dir/capture") bytes captured, 0 hits"

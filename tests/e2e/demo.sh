@@ -3,9 +3,11 @@
 # Kith at work, in three scenes on this machine: a chat, an absence, twenty crashes.
 #	demo.sh            the scenes, then the nodes stay up to play with until Ctrl-C
 #	demo.sh --check    the scenes only, unattended; fails at the first scene that fails
+# KITH_DEMO_PLAIN=1: on loopback, without homes behind routers.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
+. "$here/homes.sh"
 
 check=
 case ${1:-} in
@@ -42,11 +44,34 @@ say() { # <who> <contact> <text> <state>: waits until it got there
 }
 
 began=$(now_ms)
+place_of="on loopback, without delay and NAT"
+if [ -z "${KITH_HOMES:-}${KITH_DEMO_PLAIN:-}" ]; then
+	if why=$(homes_possible); then
+		homes_enter "$here/demo.sh" "$@"
+	fi
+	place_of="$place_of ($why)"
+fi
 begin
+if [ -n "${KITH_HOMES:-}" ]; then
+	homes_end() {
+		for pid in $wires; do
+			kill "$pid" 2>/dev/null || true
+		done
+	}
+	on_finish=homes_end
+	homes_build || fail "the homes cannot be built"
+	for i in 1 2 3 4 5; do
+		eval "host_p$i=$((10 + i)).0.0.1"
+	done
+	host_alice=10.1.0.2 inside_alice="ip netns exec ha"
+	host_anna=10.1.0.2 inside_anna="ip netns exec ha"
+	host_bob=10.2.0.2 inside_bob="ip netns exec hb"
+	place_of="of two homes behind NAT routers, 40 ms from the peers"
+fi
 community 5 || fail "the community does not start"
 person alice 11 Alice || fail "Alice's node does not start"
 person bob 12 Bob || fail "Bob's node does not start"
-echo "Own network $network on loopback, without delay and NAT: 5 always-on peers, Alice and Bob;"
+echo "Own network $network $place_of: 5 always-on peers, Alice and Bob;"
 echo "proofs of work and receipt delays are set low.  ($(seconds $(($(now_ms) - began))))"
 
 # ---- 1 ----
@@ -121,9 +146,18 @@ count() {
 }
 
 scene 3 "Bob's node is killed with -9 $kills times during $messages messages"
+if [ -n "${KITH_HOMES:-}" ]; then
+	homes_forward b 2 "$(address bob | sed 's/.*://')"
+	proof "Bob's router forwards his port from here on"
+fi
 person anna 13 Anna || fail "scene 3: Anna's node does not start"
 place copy 14
 befriend anna Anna bob Bob || fail "scene 3: Anna and Bob do not become contacts"
+sees() { # <who>
+	as "$1" contacts --json | grep -q '"online"'
+}
+eventually 20 sees anna && proof "Anna and Bob have a direct session" ||
+	proof "no direct session: everything goes through the peers"
 per_kill=$((messages / kills))
 number=0 killed=0 too_much=0 looked=0
 while [ $number -lt "$messages" ]; do
@@ -140,7 +174,8 @@ while [ $number -lt "$messages" ]; do
 			if [ $((killed % 5)) = 0 ]; then
 				claimed >"$dir/claimed"
 				disk_texts >"$dir/disk"
-				too_much=$((too_much + $(comm -23 "$dir/claimed" "$dir/disk" | wc -l)))
+				above=$(comm -23 "$dir/claimed" "$dir/disk" | wc -l)
+				too_much=$((too_much + above))
 				looked=$((looked + 1))
 			fi
 			start bob user || fail "scene 3: Bob does not start after kill $killed"

@@ -52,7 +52,7 @@ static void load(const char *path, uint16_t port)
 
 	if (f == NULL)
 		return;
-	while (w.reals < REAL_MAX && fread(head, sizeof(head), 1, f) == 1 && head[0] <= BYTES_MAX) {
+	while (w.reals < REAL_MAX && fread(head, sizeof(head), 1, f) == 1 && head[0] < BYTES_MAX) {
 		struct real *r = calloc(1, sizeof(*r));
 
 		if (r == NULL || fread(r->data, 1, head[0], f) != head[0] || head[1] != port) {
@@ -107,9 +107,11 @@ static void garbage(void)
 	if (r != NULL && kind == 2) { /* truncated */
 		memcpy(data, r->data, r->len);
 		len = r->len > 0 ? draw() % r->len : 0;
+		/* two datagrams may have left as one batch: not cut between them */
+		len -= len == 144 || len == 512 || len == 1232;
 	} else if (r != NULL && kind == 3) { /* longer than it was */
 		memcpy(data, r->data, r->len);
-		len = r->len + draw() % (sizeof(data) - r->len + 1u);
+		len = r->len + 1u + draw() % (sizeof(data) - r->len - 1u);
 	} else if (r != NULL && kind == 4 && r->len > 0) { /* one bit wrong */
 		memcpy(data, r->data, r->len);
 		len = r->len;

@@ -73,9 +73,10 @@ eventually() {
 
 # ---- nodes ----
 
-# place <name> <number> [address]: remembers a port; prints nothing.
+# place <name> <number> [address]: remembers a port; prints nothing. host_<name> is the address
+# of a node and inside_<name> what its command begins with, where set before.
 place() {
-	eval "addr_$1=\${3:-127.0.0.1}:$((port_base + $2))"
+	eval "addr_$1=${3:-127.0.0.1}:$((port_base + $2))"
 	names="$names $1"
 }
 
@@ -100,7 +101,7 @@ start() {
 		[ "$hint" = "$(eval "echo \${hint_$name:-}")" ] || boot="$boot --bootstrap $hint"
 	done
 	# shellcheck disable=SC2086
-	${inside:-} "$kithd" --role "$role" --profile "$dir/$name" \
+	$(eval "echo \${inside_$name:-}") "$kithd" --role "$role" --profile "$dir/$name" \
 		--socket "$dir/$name.run/control.sock" --network "$network" \
 		--listen "$(address "$name")" $net_bits $boot "$@" --ready-fd 9 \
 		9>"$ready" 2>>"$dir/$name.log" &
@@ -111,7 +112,7 @@ start() {
 }
 
 pid_of() {
-	eval "echo \$pid_$1"
+	eval "echo \${pid_$1:-}"
 }
 
 # halt <name> [signal]: ends the node that this script started and waits for it.
@@ -138,7 +139,7 @@ as() {
 community() {
 	i=1 all=
 	while [ $i -le "$1" ]; do
-		place "p$i" "$i"
+		place "p$i" "$i" "$(eval "echo \${host_p$i:-}")"
 		eval "hint_p$i=$(hint_of "p$i")"
 		all="$all $(eval "echo \$hint_p$i")"
 		i=$((i + 1))
@@ -155,7 +156,7 @@ community() {
 
 # person <name> <number> <Name>: a node of a user, with an identity.
 person() {
-	place "$1" "$2"
+	place "$1" "$2" "$(eval "echo \${host_$1:-}")"
 	start "$1" user || return 1
 	as "$1" profile create --name "$3" --json >/dev/null
 }

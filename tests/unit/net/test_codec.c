@@ -26,8 +26,10 @@ static size_t all_frames(uint8_t *out, size_t cap)
 	kith__net_frame_probe(&w, token);
 	kith__net_frame_echo(&w, token, &a);
 	kith_write_u8(&w, FRAME_CANDIDATES);
-	kith_write_bytes(&w, "\x05\x01\x01\x02", 4);
+	kith_write_bytes(&w, "\x05\x01\x02\x02", 4);
 	kith_addr_write(&w, &a);
+	kith_write_bytes(&w, "\x03\x03\x07", 3); /* by a relay */
+	kith_write_zeros(&w, KITH_ADDR_WIRE - 2);
 	kith_write_u8(&w, FRAME_PUNCH);
 	kith_write_bytes(&w, "\x01\x02", 2);
 	kith_write_u8(&w, FRAME_PROBE_ME);

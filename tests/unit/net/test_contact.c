@@ -364,36 +364,128 @@ TEST(net_day_edges)
 	}
 }
 
-/* One side has a new root already, the other not yet; then both; the old one goes. */
-TEST(net_two_roots)
+static void give_root(unsigned at, unsigned of, bool known)
 {
-	struct kith_net_link_peer a, b;
+	struct kith_net_link_peer p;
 
-	wire_init(&w, 2, 41);
-	wire_befriend(&w, 0, 1);
-	a = wire_peer(&w, 0, 1);
-	a.root[1] = a.root[0];
-	memset(a.root[0].l, 0x77, 32);
-	a.root_count = 2;
-	CHECK_OK(kith_net_link_peer_set(w.net[0], &a));
-	(void)wire_link(&w, 0, 1); /* the responder knows only the old root */
-	CHECK_OK(kith_net_link_peer_get(w.net[0], 2, &a));
-	CHECK_EQ(a.root_count, 2);
+	CHECK_OK(kith_net_link_peer_get(w.net[at], of + 1, &p));
+	p.root[1] = p.root[0];
+	memset(p.root[0].l, 0x77, 32);
+	p.root_count = 2;
+	p.newest_known = known;
+	CHECK_OK(kith_net_link_peer_set(w.net[at], &p));
+}
+
+static void check_roots(unsigned at, unsigned of, unsigned count, bool newest)
+{
+	struct kith_net_link_peer p;
+
+	CHECK_OK(kith_net_link_peer_get(w.net[at], of + 1, &p));
+	CHECK_EQ(p.root_count, count);
+	CHECK_EQ(p.root[0].l[0] == 0x77, newest);
+}
+
+static void drop_links(void)
+{
 	kith_net_drop_sessions(w.net[0], w.now);
 	kith_net_drop_sessions(w.net[1], w.now);
 	wire_run(&w, w.now + 12 * SEC);
-	CHECK_OK(kith_net_link_peer_get(w.net[1], 1, &b));
-	b.root[1] = b.root[0];
-	memset(b.root[0].l, 0x77, 32);
-	b.root_count = 2;
-	CHECK_OK(kith_net_link_peer_set(w.net[1], &b));
-	(void)wire_link(&w, 0, 1);
-	CHECK_OK(kith_net_link_peer_get(w.net[0], 2, &a));
-	CHECK_OK(kith_net_link_peer_get(w.net[1], 1, &b));
-	CHECK_EQ(a.root_count, 1);
-	CHECK_EQ(b.root_count, 1);
-	CHECK_EQ(a.root[0].l[0], 0x77);
-	CHECK(w.events[1][KITH_NET_LINK_STATE] > 0);
+}
+
+/* 0 made a new root, 1 has it or not; either side opens the link. It comes up in all four cases,
+ * and the old root goes when the one who knows that both have the new one opens it. */
+TEST(net_two_roots)
+{
+	unsigned has;
+	unsigned opens;
+
+	for (has = 0; has < 2; has++)
+		for (opens = 0; opens < 2; opens++) {
+			wire_init(&w, 2, 41 + has * 2 + opens);
+			wire_befriend(&w, 0, 1);
+			give_root(0, 1, false);
+			if (has == 1)
+				give_root(1, 0, true);
+			(void)wire_link(&w, opens, 1 - opens);
+			wire_run(&w, w.now + 1 * SEC);
+			if (has == 1 && opens == 1) {
+				check_roots(0, 1, 1, true);
+				check_roots(1, 0, 1, true);
+				CHECK(w.events[0][KITH_NET_LINK_STATE] > 0);
+			} else {
+				check_roots(0, 1, 2, true);
+				check_roots(1, 0, 1 + has, has == 1);
+			}
+			drop_links();
+			if (has == 0)
+				give_root(1, 0, true); /* it comes late */
+			(void)wire_link(&w, 1, 0);
+			wire_run(&w, w.now + 1 * SEC);
+			check_roots(0, 1, 1, true);
+			check_roots(1, 0, 1, true);
+			drop_links();
+			(void)wire_link(&w, 0, 1);
+			wire_free(&w);
+			memset(&w, 0, sizeof(w));
+		}
+}
+
+/* One side has ended the old root already, the other still has both and may not know it. */
+TEST(net_two_roots_half_done)
+{
+	struct kith_net_link_peer p;
+	unsigned opens;
+	unsigned done;
+
+	for (opens = 0; opens < 2; opens++)
+		for (done = 0; done < 2; done++) {
+			wire_init(&w, 2, 51 + opens * 2 + done);
+			wire_befriend(&w, 0, 1);
+			/* who has both learned it by the hint of the other one */
+			give_root(1 - done, done, true);
+			CHECK_OK(kith_net_link_peer_get(w.net[done], 2 - done, &p));
+			memset(p.root[0].l, 0x77, 32);
+			CHECK_OK(kith_net_link_peer_set(w.net[done], &p));
+			(void)wire_link(&w, opens, 1 - opens);
+			wire_run(&w, w.now + 1 * SEC);
+			check_roots(0, 1, 1, true);
+			check_roots(1, 0, 1, true);
+			wire_free(&w);
+			memset(&w, 0, sizeof(w));
+		}
+}
+
+static bool drop_answers(struct wire *at, unsigned from, struct wire_dgram *d)
+{
+	(void)at;
+	(void)d;
+	return from == 0;
+}
+
+/* Handshakes that are never finished leave one half-open session of a device, the newest. */
+TEST(net_one_half_open_per_device)
+{
+	struct kith_net_target t;
+	unsigned open = 0;
+	unsigned i;
+	uint64_t k;
+
+	wire_init(&w, 2, 61);
+	wire_befriend(&w, 0, 1);
+	w.filter = drop_answers;
+	for (i = 0; i < 3; i++) {
+		uint32_t a;
+
+		t = wire_link_target(&w, 1);
+		CHECK_OK(kith_net_connect(w.net[0], &t, &a, w.now));
+		wire_run(&w, w.now + 1 * SEC);
+		kith_net_drop_sessions(w.net[0], w.now);
+	}
+	CHECK_EQ(w.net[1]->half_next - w.net[1]->half_first, 3);
+	for (k = w.net[1]->half_first; k != w.net[1]->half_next; k++)
+		open += w.net[1]->half[k % KITH_NET_HALFOPEN_MAX]->spent ? 0 : 1;
+	CHECK_EQ(open, 1);
+	CHECK(!w.net[1]->half[(k - 1) % KITH_NET_HALFOPEN_MAX]->spent);
 	wire_free(&w);
 }
 

@@ -42,8 +42,8 @@ TEST(many_reads_at_once)
 	}
 	CHECK(refused > 0);
 	pair_run(&p, KITH_US_PER_S);
-	CHECK_OK(kith_node_history(p.node[0], pair_contact(&p, 0)->conv, 0, 0, 10, ++p.call,
-				   p.now));
+	CHECK_OK(
+		kith_node_history(p.node[0], pair_contact(&p, 0)->conv, 0, 0, 10, ++p.call, p.now));
 	pair_run(&p, KITH_US_PER_S);
 	pair_free(&p);
 }
@@ -135,7 +135,9 @@ static void hold_back(struct kith_node *n, struct kith_contact *c, unsigned from
 		      unsigned part)
 {
 	static uint8_t bytes[1000];
-	struct kith_chat_part part_of = {.part = part, .parts = 2, .bytes = bytes,
+	struct kith_chat_part part_of = {.part = part,
+					 .parts = 2,
+					 .bytes = bytes,
 					 .len = part == 0 ? 1000 : 100};
 	unsigned i;
 

@@ -115,6 +115,18 @@ void pair_restart(struct pair *p, unsigned i, bool power)
 	boot(p, i);
 }
 
+void pair_restore(struct pair *p, unsigned i, const uint8_t *image, size_t len)
+{
+	struct test_disk_file *f;
+
+	halt(p, i);
+	f = test_disk_find(&p->disk[i], "p/account.db");
+	CHECK(f != NULL && len <= f->now_cap);
+	memcpy(f->now, image, len);
+	f->now_len = len;
+	boot(p, i);
+}
+
 /* ---- turns ---- */
 
 static void enqueue(struct pair *p, unsigned from, unsigned to, const uint8_t *data, size_t len)

@@ -54,6 +54,8 @@ void pair_init(struct pair *p, unsigned nodes);
 void pair_free(struct pair *p);
 /* Stops node i without a word (`power`: what is not synced may be lost) and starts it again. */
 void pair_restart(struct pair *p, unsigned i, bool power);
+/* Stops node i, puts an older image of its database in place and starts it again. */
+void pair_restore(struct pair *p, unsigned i, const uint8_t *image, size_t len);
 /* Runs until `us` of virtual time have passed. */
 void pair_run(struct pair *p, kith_time us);
 /* Makes 0 (A) and 1 (B) accepted contacts of each other, as after an answered request. */

@@ -150,6 +150,10 @@ TEST(pair_restart_keeps_state)
 	pair_connect(p, 0);
 	(void)pair_say(p, 0, 1, "ho", 2);
 	pair_run(p, KITH_US_PER_S);
+	c->flow.in_far[0] = 1; /* one frame far ahead came */
+	c->flow.in_far[KITH_FLOW_FAR - 1] = 0x80;
+	kith__dirty(p->node[1], c, true, false, false);
+	pair_run(p, KITH_US_PER_MS);
 	*send = c->send;
 	flow = c->flow;
 	CHECK_EQ(flow.in_next, 2);
@@ -164,6 +168,7 @@ TEST(pair_restart_keeps_state)
 	CHECK_MEM(c->recv.root, pair_contact(p, 0)->send.root, 32);
 	CHECK_EQ(c->flow.in_next, flow.in_next);
 	CHECK_EQ(c->flow.out_next, flow.out_next);
+	CHECK_MEM(c->flow.in_far, flow.in_far, KITH_FLOW_FAR);
 	CHECK(c->ratchet->chain_acked);
 	CHECK_EQ(pair_contact(p, 1)->unread, 1);
 	free(send);

@@ -6,20 +6,20 @@
 
 TEST(nothing_acknowledged_is_lost_in_a_power_cut)
 {
-	power_cuts(test_seed(), 500);
+	power_cuts(test_seed(), 150);
 }
 
 TEST(an_access_fails_once)
 {
-	power_failing(1, 7, KITH_E_IO, 0);
+	power_failing(1, 19, KITH_E_IO, 0);
 }
 
 TEST(all_accesses_fail_from_one_on)
 {
-	power_failing(2, 9, KITH_E_IO, 1);
+	power_failing(2, 23, KITH_E_IO, 1);
 }
 
 TEST(there_is_no_room_from_one_access_on)
 {
-	power_failing(1, 9, KITH_E_NOSPACE, 0);
+	power_failing(1, 23, KITH_E_NOSPACE, 0);
 }
