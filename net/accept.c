@@ -223,7 +223,7 @@ static bool check_service(struct kith_net *n, struct incoming *c)
 	uint32_t slot;
 
 	if (kith_is_zero(c->pl.x, sizeof(c->pl.x)))
-		return n->session_count < KITH_NET_SESSIONS_MAX;
+		return n->session_count < KITH_NET_SESSIONS_MAX - KITH_NET_SESSIONS_OWN;
 	if (!kith_map_get(&n->by_token, c->pl.x, &slot)) {
 		n->count.drop_open++;
 		return false;

@@ -134,6 +134,7 @@ struct kith_net {
 
 	struct session **sessions; /* by slot; NULL = free */
 	size_t session_cap, session_count;
+	size_t partial_bytes; /* of unfinished messages, all sessions */
 	uint32_t *free_slots;
 	size_t free_cap, free_count;
 	uint32_t *heap;

@@ -299,19 +299,31 @@ static struct partial *find_partial(struct msgs_in *in, uint64_t seq)
 static void drop_partial(struct kith_net *n, struct msgs_in *in, struct partial *p)
 {
 	in->bytes -= p->total;
+	n->partial_bytes -= p->total;
 	kith__net_ranges_free(&p->have, n->alloc);
 	kith_alloc_free(n->alloc, p->event);
 	*p = in->partial[--in->partial_count];
 }
 
-static struct partial *new_partial(struct kith_net *n, struct msgs_in *in, const struct frame *f,
+/* Whether `s` may hold `bytes` more: strangers share one cap, so that they cannot fill the memory.
+ */
+static bool may_hold(const struct kith_net *n, const struct session *s, uint64_t bytes)
+{
+	if (s->in->bytes + bytes > KITH_NET_MSG_BUFFER_MAX)
+		return false;
+	return s->kind == KITH_NET_LINK || s->initiator ||
+	       n->partial_bytes + bytes <= KITH_NET_PARTIAL_STRANGERS_MAX;
+}
+
+static struct partial *new_partial(struct kith_net *n, struct session *s, const struct frame *f,
 				   int *status)
 {
+	struct msgs_in *in = s->in;
 	void *array = in->partial;
 	struct partial *p;
 
-	*status = KITH_E_MALFORMED;
-	if (in->bytes + f->value > KITH_NET_MSG_BUFFER_MAX)
+	*status = in->bytes + f->value > KITH_NET_MSG_BUFFER_MAX ? KITH_E_MALFORMED : KITH_E_NOMEM;
+	if (!may_hold(n, s, f->value))
 		return NULL;
 	*status = kith_alloc_grow(n->alloc, &array, &in->partial_cap, in->partial_count + 1,
 				  KITH_NET_MSG_PARTIAL_MAX, sizeof(*in->partial));
@@ -328,6 +340,7 @@ static struct partial *new_partial(struct kith_net *n, struct msgs_in *in, const
 		return NULL;
 	}
 	in->bytes += p->total;
+	n->partial_bytes += p->total;
 	in->partial_count++;
 	return p;
 }
@@ -340,7 +353,7 @@ static int take_fragment(struct kith_net *n, struct session *s, const struct fra
 	int status = KITH_OK;
 
 	if (p == NULL)
-		p = new_partial(n, in, f, &status);
+		p = new_partial(n, s, f, &status);
 	if (p == NULL)
 		return status;
 	if (p->total != f->value)

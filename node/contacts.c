@@ -208,6 +208,24 @@ static void forget_tags(struct kith_node *n, const struct kith_contact *c)
 		}
 }
 
+/* What was not acknowledged stays in the history as cancelled, never as more than it was. */
+static void cancel_unsent(struct kith_node *n, const struct kith_contact *c)
+{
+	uint64_t last = 0;
+	size_t i;
+
+	for (i = 0; i < c->outs; i++) {
+		struct kith_op op = kith_op(KITH_OP_MESSAGE_KIND);
+
+		if (c->out[i]->message == 0 || c->out[i]->message == last)
+			continue;
+		last = c->out[i]->message;
+		kith_op_int(&op, (int64_t)last);
+		kith_op_int(&op, KITH_MESSAGE_CANCELLED);
+		kith__put(n, &op);
+	}
+}
+
 /* The person is gone for us: no sending, no presence, no request. With `history` the conversation
  * goes too. Deleting the contact row cascades to device, ratchet and outbox. */
 int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call,
@@ -221,6 +239,7 @@ int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uin
 		return KITH_E_NOTFOUND;
 	if (c->has_link)
 		kith_net_link_peer_remove(n->net, (uint32_t)c->id, now);
+	cancel_unsent(n, c);
 	kith__outbox_clear(n, c);
 	kith__contact_drop_ratchet(n, c);
 	forget_tags(n, c);

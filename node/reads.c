@@ -44,6 +44,8 @@ void kith__message_from_row(const struct kith_node *n, const struct kith_rows *r
 	m->newer = !kith_rows_is_null(r, 10);
 	if (m->author == 0 && c != NULL && kith__state(n, c, m->id, &m->state) != KITH_OK)
 		memset(&m->state, 0, sizeof(m->state));
+	if (m->author == 0 && (kith_rows_int(r, 7) & KITH_MESSAGE_CANCELLED) != 0)
+		m->state.step = KITH_STEP_CANCELLED;
 	m->gap = (kith_rows_int(r, 7) & KITH_MESSAGE_GAP) != 0;
 }
 

@@ -64,9 +64,9 @@ static json_t *sentence(const struct kith_node_status *s, kith_time now)
 
 	switch (s->phase) {
 	case KITH_PHASE_OFFLINE:
-		return json_sprintf("No network. %llu message%s on this computer.",
-				    (unsigned long long)s->waiting,
-				    s->waiting == 1 ? " waits" : "s wait");
+		return json_sprintf(
+			"No network, or no peer answers. %llu message%s on this computer.",
+			(unsigned long long)s->waiting, s->waiting == 1 ? " waits" : "s wait");
 	case KITH_PHASE_ALONE:
 		return json_string("The internet works, but no Kith peer is known. "
 				   "Open an invitation or add a peer.");

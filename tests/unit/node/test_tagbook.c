@@ -211,8 +211,8 @@ TEST(tagbook_stream_beyond_the_table)
 	for (i = 0; i < 500; i++) { /* so many chains that each has a small window */
 		many[i].id = i + 2;
 		many[i].in_dirty_list = true;
-		many[i].recv = c->recv;
-		many[i].recv.count = 1;
+		CHECK(kith__tagbook_add(&many[i].recv) != NULL);
+		many[i].recv.list[0] = c->recv.list[0];
 		kith_rng_fill(&rng, many[i].recv.list[0].chain[0].t, 32);
 		kith_rng_fill(&rng, many[i].recv.list[0].chain[1].t, 32);
 		n->contact[i + 1] = &many[i];
