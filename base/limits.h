@@ -58,9 +58,13 @@
 #define KITH_DHT_EVENTS_MAX      1024u     /* undrained events; then maintenance waits */
 
 /* ---- store (store.md 3, 11) ---- */
-#define KITH_BATCH_OPS_MAX   4096u    /* operations of one batch */
-#define KITH_BATCH_BYTES_MAX 8388608u /* their bytes */
-#define KITH_BATCH_READS_MAX 64u      /* reads of one batch */
+#define KITH_BATCH_OPS_MAX   4096u    /* operations of one batch: then inputs wait */
+#define KITH_BATCH_BYTES_MAX 8388608u /* their bytes, likewise */
+#define KITH_BATCH_READS_MAX 64u      /* reads of one batch, likewise */
+/* What is under way must still fit: a whole outbox sealed anew, with every copy and its DELETE. */
+#define KITH_BATCH_OPS_HARD   2097152u   /* KITH_OUTBOX_MAX x 32 */
+#define KITH_BATCH_BYTES_HARD 536870912u /* KITH_OUTBOX_MAX x 8 KiB */
+#define KITH_BATCH_READS_HARD 128u       /* and reads that no caller can repeat */
 #define KITH_SQLITE_HEAP_MAX \
 	100663296 /* 96 MiB of both databases: 16 MiB cache each and margin \
 		   */

@@ -69,7 +69,10 @@ static bool take(struct kith__cli *cli, int argc, char **argv, int *i, bool meth
 	else
 		at = KITH__OPTIONS;
 	if (at > KITH__OPTIONS || (!wants && equals != NULL)) {
-		kith__cli_complain("there is no option of this kind: %.*s", (int)len, arg);
+		kith__cli_complain("there is no option of this kind: %.*s%s", (int)len, arg,
+				   cli->words > 0 && strcmp(cli->word[0], "send") == 0
+					   ? "; put -- before words that begin with -"
+					   : "");
 		return false;
 	}
 	if (wants && value == NULL) {
@@ -78,6 +81,11 @@ static bool take(struct kith__cli *cli, int argc, char **argv, int *i, bool meth
 			return false;
 		}
 		value = argv[++*i];
+	}
+	if (value != NULL && at != KITH__OPT_PROFILE && at != KITH__OPT_SOCKET &&
+	    !kith_text_valid(value, strlen(value))) {
+		kith__cli_complain("the value of %.*s is not UTF-8 text.", (int)len, arg);
+		return false;
 	}
 	if (at == KITH__OPTIONS) {
 		cli->param[cli->params] = kith_alloc_copy(NULL, arg + 2, len - 2);
@@ -97,8 +105,10 @@ bool kith__cli_args(struct kith__cli *cli, int argc, char **argv)
 	bool ended = false;
 
 	cli->store = cli->word = kith_alloc_zero(NULL, room * 3, sizeof(*cli->word));
-	if (cli->word == NULL || argc > (int)KITH__WORDS_MAX)
+	if (cli->word == NULL || argc > (int)KITH__WORDS_MAX) {
+		kith__cli_complain("there are more than %u words.", KITH__WORDS_MAX - 1);
 		return false;
+	}
 	cli->param = cli->word + room;
 	cli->param_value = cli->param + room;
 	for (int i = 1; i < argc; i++) {
@@ -109,6 +119,9 @@ bool kith__cli_args(struct kith__cli *cli, int argc, char **argv)
 		} else if (!ended && arg[0] == '-' && arg[1] != '\0') {
 			if (!take(cli, argc, argv, &i, cli->words > 0 && !short_verb(cli->word[0])))
 				return false;
+		} else if (!kith_text_valid(arg, strlen(arg))) {
+			kith__cli_complain("word %d is not UTF-8 text.", i);
+			return false;
 		} else {
 			cli->word[cli->words++] = arg;
 		}

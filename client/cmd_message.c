@@ -131,9 +131,15 @@ static bool order_of(const struct kith__cli *cli, struct order *o)
 	o->wanted = 0;
 	while (wait != NULL && o->wanted < STEPS && strcmp(steps[o->wanted], wait) != 0)
 		o->wanted++;
-	return o->wanted < STEPS &&
-	       (timeout == NULL ||
-		(kith__cli_duration(timeout, &o->timeout_ms) && o->timeout_ms <= TIMEOUT_MAX_MS));
+	if (o->wanted == STEPS) {
+		kith__cli_complain("--wait takes queued, kept, delivered or read.");
+		return false;
+	}
+	if (timeout == NULL ||
+	    (kith__cli_duration(timeout, &o->timeout_ms) && o->timeout_ms <= TIMEOUT_MAX_MS))
+		return true;
+	kith__cli_complain("--timeout takes a time up to 10m, such as 500ms, 30s or 2m.");
+	return false;
 }
 
 /* Sends; the id is said at once, with --json the last answer is the result. */
@@ -175,8 +181,15 @@ int kith__cmd_send(struct kith__cli *cli)
 	if (!order_of(cli, &order))
 		return kith__cli_usage(cli);
 	text = text_of(cli, &len);
-	if (text == NULL || len == 0 || len > KITH_TEXT_MAX || !kith_text_valid(text, len)) {
-		kith__cli_complain("a text is 1 to %u bytes of UTF-8.", KITH_TEXT_MAX);
+	if (text == NULL)
+		return KITH__EXIT_USAGE;
+	if (len == 0 || len > KITH_TEXT_MAX) {
+		if (len == 0)
+			kith__cli_complain("the text is empty; nothing was sent.");
+		else
+			kith__cli_complain("the text has %zu bytes, a message at most %u; nothing "
+					   "was sent.",
+					   len, KITH_TEXT_MAX);
 		kith_alloc_free(NULL, text);
 		return KITH__EXIT_USAGE;
 	}
@@ -272,13 +285,18 @@ int kith__cmd_history(struct kith__cli *cli)
 static const char *title_of(struct kith__cli *cli, json_t *titles, const char *conversation)
 {
 	const json_t *known = json_object_get(titles, conversation);
-	json_t *v;
+	json_t *v, *k;
 
 	if (known == NULL) {
 		v = kith__cli_call(cli, "conversation.get",
 				   json_pack("{s:s}", "conversation", conversation));
+		k = v == NULL ? NULL
+			      : kith__cli_call(cli, "contact.get",
+					       json_pack("{s:O}", "contact",
+							 json_object_get(v, "contact")));
 		(void)json_object_set_new(titles, conversation,
-					  json_string(kith__cli_text(v, "title")));
+					  json_string(k != NULL ? kith__cli_title(k) : "?"));
+		json_decref(k);
 		json_decref(v);
 		known = json_object_get(titles, conversation);
 	}

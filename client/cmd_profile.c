@@ -4,6 +4,16 @@
 
 #include "client/internal.h"
 
+json_t *kith__cli_invitation(struct kith__cli *cli, json_t *params)
+{
+	json_t *r = kith__cli_call(cli, "invitation.create", params);
+
+	if (r == NULL && cli->error_code == -32005)
+		kith__cli_complain("`kith invitation list` shows the active invitations, `kith "
+				   "invitation revoke --invitation ID` ends one.");
+	return r;
+}
+
 int kith__cmd_invite(struct kith__cli *cli)
 {
 	const char *label = cli->value[KITH__OPT_LABEL];
@@ -13,7 +23,7 @@ int kith__cmd_invite(struct kith__cli *cli)
 
 	if (label != NULL)
 		(void)json_object_set_new(params, "label", json_string(label));
-	r = kith__cli_call(cli, "invitation.create", params);
+	r = kith__cli_invitation(cli, params);
 	if (r == NULL)
 		return cli->exit_code;
 	if (cli->json) {

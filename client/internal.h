@@ -168,6 +168,8 @@ int kith__cmd_rpc(struct kith__cli *cli);
 int kith__cmd_complete(struct kith__cli *cli);
 /* A method by its name. */
 int kith__cmd_method(struct kith__cli *cli, const char *method);
+/* Calls invitation.create; where there are too many, says how to end one. NULL: said. */
+json_t *kith__cli_invitation(struct kith__cli *cli, json_t *params);
 /* Adds the owner of a link and says so. */
 int kith__cmd_add_link(struct kith__cli *cli, const char *link, const char *name);
 

@@ -127,8 +127,10 @@ int main(int argc, char **argv)
 		look_around(&cli);
 		code = run(&cli);
 	}
-	if (fflush(stdout) != 0 && code == KITH__EXIT_OK)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && code == KITH__EXIT_OK) {
+		kith__cli_complain("the output could not be written.");
 		code = KITH__EXIT_REFUSED;
+	}
 	kith__cli_disconnect(&cli);
 	kith__cli_args_free(&cli);
 	return code;

@@ -40,15 +40,13 @@ static bool fits(const json_t *k, enum rule rule, const char *name)
 
 	if (alias[0] == '\0' && theirs[0] == '\0')
 		theirs = kith__cli_text(k, "short"); /* as it is shown */
-	if (strcmp(kith__cli_text(k, "state"), "removed") == 0)
-		return false;
+	if (len == 0 || strcmp(kith__cli_text(k, "state"), "removed") == 0)
+		return false; /* "" is what an unset variable of a shell becomes: it is nobody */
 	switch (rule) {
 	case RULE_ALIAS: return strcmp(alias, name) == 0;
 	case RULE_NAME: return strcmp(theirs, name) == 0;
 	case RULE_ID: return strcmp(kith__cli_text(k, "contact"), name) == 0;
-	case RULE_PREFIX:
-		return len > 0 &&
-		       (strncmp(alias, name, len) == 0 || strncmp(theirs, name, len) == 0);
+	case RULE_PREFIX: return strncmp(alias, name, len) == 0 || strncmp(theirs, name, len) == 0;
 	case RULES: break;
 	}
 	return false;
@@ -93,7 +91,9 @@ json_t *kith__cli_contact(struct kith__cli *cli, const char *name)
 		if (hits > 1)
 			list_hits(contacts, (enum rule)rule, name);
 	}
-	if (hits == 0) {
+	if (hits == 0 && name[0] == '\0') {
+		kith__cli_complain("the name of the contact is empty; see `kith contacts`.");
+	} else if (hits == 0) {
 		(void)fputs("kith: no contact is called ", stderr);
 		(void)kith__cli_show(stderr, KITH_TEXT_NAME, 0, name);
 		(void)fputs("; see `kith contacts`.\n", stderr);

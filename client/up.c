@@ -13,9 +13,10 @@
 #include "base/alloc.h"
 #include "client/internal.h"
 
-#define PATH_BYTES     1024u
-#define LINK_BYTES_MAX 1024u
-#define NAME_BYTES_MAX 64u
+#define PATH_BYTES         1024u
+#define LINK_BYTES_MAX     1024u
+#define NAME_BYTES_MAX     64u
+#define INVITATIONS_ENOUGH 8u
 
 /* ---- starting kithd ---- */
 
@@ -173,6 +174,9 @@ static int profile(struct kith__cli *cli, bool *fresh)
 	none = json_is_null(json_object_get(r, "profile"));
 	json_decref(r);
 	*fresh = none;
+	if (!none && name != NULL && cli->words == 0 && !cli->quiet)
+		kith__cli_complain("the profile has a name already; `kith identity set --name X` "
+				   "changes it.");
 	if (!none)
 		return KITH__EXIT_OK;
 	if (name == NULL)
@@ -190,12 +194,29 @@ static int profile(struct kith__cli *cli, bool *fresh)
 
 /* ---- what follows ---- */
 
-static int invitation(struct kith__cli *cli)
+/* A node has room for 16 invitations; repeating `kith up` takes half of it at most. */
+static bool enough_invitations(struct kith__cli *cli)
+{
+	json_t *r = kith__cli_call(cli, "invitation.list", NULL);
+	size_t count = json_array_size(json_object_get(r, "items"));
+
+	if (count >= INVITATIONS_ENOUGH && cli->json)
+		kith__cli_line(r);
+	else if (count >= INVITATIONS_ENOUGH && !cli->quiet)
+		(void)printf("%zu invitations are active already; `kith invite` makes another.\n",
+			     count);
+	json_decref(r);
+	return count >= INVITATIONS_ENOUGH;
+}
+
+static int invitation(struct kith__cli *cli, bool fresh)
 {
 	bool self = (cli->given & KITH__OPT_BIT(SELF)) != 0;
-	json_t *r =
-		kith__cli_call(cli, "invitation.create", json_pack("{s:b}", "include_self", self));
+	json_t *r;
 
+	if (!fresh && !self && enough_invitations(cli))
+		return KITH__EXIT_OK;
+	r = kith__cli_invitation(cli, json_pack("{s:b}", "include_self", self));
 	if (r == NULL)
 		return cli->exit_code;
 	if (cli->json) {
@@ -205,6 +226,8 @@ static int invitation(struct kith__cli *cli)
 			     cli->quiet ? "" : "Your invitation:  ", kith__cli_text(r, "link"));
 		if (!cli->quiet && cli->tty)
 			kith__cli_qr(cli, json_object_get(r, "qr"), kith__cli_text(r, "link"));
+		if (self && !cli->quiet)
+			(void)fputs("This link then shows your internet address.\n", stderr);
 	}
 	json_decref(r);
 	return KITH__EXIT_OK;
@@ -258,7 +281,7 @@ int kith__cmd_up(struct kith__cli *cli)
 	if (cli->words > 0)
 		code = add(cli, fresh);
 	else
-		code = invitation(cli);
+		code = invitation(cli, fresh);
 	if (code == KITH__EXIT_OK && !cli->json && !cli->quiet)
 		say_status(cli);
 	return code;

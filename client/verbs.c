@@ -6,7 +6,7 @@
 #define MANY   KITH__WORDS_MAX
 
 const struct kith__verb kith__verb[] = {
-	{"up", "[LINK | -] [--name X]",
+	{"up", "[LINK | -] [--name X] [--with-my-address]",
 	 "Starts the node, makes a profile, shows an invitation; adds LINK.", kith__cmd_up,
 	 BIT(NAME) | BIT(SELF), 0, 1},
 	{"down", "", "Ends the node in good order.", kith__cmd_down, 0, 0, 0},

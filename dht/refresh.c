@@ -88,8 +88,9 @@ static void check_buckets(struct kith_dht *d, kith_time now)
 
 static void probe_size(struct kith_dht *d, kith_time now)
 {
-	kith_time wait =
-		d->size_count < 8 ? MINUTE_US : (kith_time)d->params.size_probe_s * KITH_US_PER_S;
+	/* The first eight samples are spread over half an hour: one costs as much as a lookup. */
+	kith_time wait = d->size_count < 8 ? 3 * MINUTE_US
+					   : (kith_time)d->params.size_probe_s * KITH_US_PER_S;
 	struct kith_id target;
 
 	d->size_due = now + kith_rng_jitter(d->rng, wait, 25);

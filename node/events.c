@@ -259,7 +259,7 @@ void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, 
 		if (merge(&w->pending[i - 1].row, type, conv, first))
 			return;
 	KITH_ASSERT(kith_alloc_grow(n->alloc, &pending, &w->pending_cap, w->pendings + 1,
-				    KITH_BATCH_OPS_MAX, sizeof(*row)) == KITH_OK);
+				    KITH_BATCH_OPS_HARD, sizeof(*row)) == KITH_OK);
 	w->pending = pending;
 	row = &w->pending[w->pendings++];
 	memset(row, 0, sizeof(*row));

@@ -19,6 +19,7 @@ bool kith__durable(const struct kith_node *n, uint64_t batch)
 bool kith__gate_full(const struct kith_node *n)
 {
 	return n->gate.count >= KITH_GATE_MAX || kith_store_full(n->account) ||
+	       kith_store_state(n->account) != KITH_STORE_OK ||
 	       (n->mailbox != NULL && kith_store_full(n->mailbox));
 }
 

@@ -5,9 +5,11 @@
  *	listed --> waits --GET--> asked --opened--> gone, tag consumed, DELETE due in a day
  *	             ^              |--missing, corrupt: next copy, or gone
  *	             |              |--does not open yet: again after 10 s, three times
- *	             +--------------+--slower than 3 s: next copy, if there is one
+ *	             +--------------+--slower than 3 s, or still listed: next copy, if there is one
  *
- * One want stands for one message, wherever its copies lie; each copy has a tag of its own. A want
+ * One want stands for one message, wherever its copies lie; each copy has a tag of its own. Knocks
+ * differ: every holder of the address draws slots of its own, so the same slot at two mailboxes may
+ * hold two requests, and each is fetched. A want
  * keeps no keys: when the blob is here, its tag is matched again, and a tag that was consumed
  * meanwhile (another copy, a live session) matches nothing. At most half of a GET is ours. Wants
  * are asked for and handled in the order of their index, so messages arrive in order.
@@ -84,6 +86,7 @@ void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned 
 		w = &f->want[f->wants++];
 		*w = *key;
 		w->places = 0;
+		w->since = n->now;
 	}
 	for (k = 0; k < w->places; k++)
 		if (w->place[k].reader == reader)
@@ -204,6 +207,12 @@ static bool ask(struct kith_node *n, unsigned reader)
 	return true;
 }
 
+/* Its first place answers late, or cannot be asked because its listing never ends. */
+static bool slow(const struct kith_fetch *f, const struct kith__want *w)
+{
+	return w->places > 1 && (w->asked || f->reader[w->place[0].reader].state != KITH__STANDING);
+}
+
 static void pass_slow(struct kith_node *n)
 {
 	struct kith_fetch *f = n->fetch;
@@ -213,11 +222,12 @@ static void pass_slow(struct kith_node *n)
 		struct kith__want *w = &f->want[i];
 		struct kith__place first = w->place[0];
 
-		if (!w->asked || w->places < 2 || n->now < w->since + SLOW)
+		if (!slow(f, w) || n->now < w->since + SLOW)
 			continue;
 		memmove(&w->place[0], &w->place[1], (w->places - 1) * sizeof(first));
 		w->place[w->places - 1] = first;
 		w->asked = false;
+		w->since = n->now;
 	}
 }
 
@@ -243,9 +253,9 @@ kith_time kith__wants_deadline(const struct kith_node *n)
 		const struct kith__want *w = &f->want[i];
 		kith_time due = KITH_NEVER;
 
-		if (w->asked && w->places > 1)
+		if (slow(f, w))
 			due = w->since + SLOW;
-		else if (!w->asked && ready(f, w->place[0].reader))
+		if (!w->asked && ready(f, w->place[0].reader))
 			due = w->not_before > n->now ? w->not_before : n->now;
 		if (due < best)
 			best = due;
@@ -274,8 +284,7 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 		kith__request_place(place, wrap, s[i].s, w->epoch, (uint16_t)w->index, ml);
 		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK)
 			kith__request_arrived(n, ml, w->epoch, inner);
-		else
-			out = NEXT_COPY;
+		out = NEXT_COPY; /* what lies in this slot elsewhere is not a copy of it */
 		break;
 	}
 	kith_wipe(s, sizeof(s));
@@ -403,7 +412,7 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
 		else if (f->there[at])
 			out = take_message(n, from->ml, g.tag[at], f->blob[at]);
-		if (out == NEXT_COPY && f->there[at])
+		if (out == NEXT_COPY && f->there[at] && !copy.knock)
 			f->corrupt++;
 		settle(n, w, place, out);
 	}

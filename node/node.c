@@ -497,6 +497,8 @@ int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith
 	n->log = cfg->log;
 	n->account = cfg->account;
 	n->mailbox = cfg->mailbox;
+	kith_store_beyond(n->account, true);
+	kith_store_force(n->account, true); /* own changes wait in the batch; input: gate.c */
 	n->now = n->started = n->phase_since = n->wall_base_at = now;
 	n->wall_base_ms = cfg->wall_ms;
 	n->next_publish = n->next_choose = now;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Texts that come in parts: each part is acked by itself, so it stands in a row of `part` until the
- * message is whole; memory mirrors the rows. A contact has at most PENDING_MAX unfinished messages;
- * the oldest gives way (an honest sender's window holds fewer).
+ * message is whole; memory mirrors the rows. An acked part that gives way is a lost message, so the
+ * caps hold all that an honest sender can have open: a message is unfinished while one of the seqs
+ * in the sender's window is missing, and its parts have neighbouring seqs. Beyond, the oldest goes.
  */
 #include <string.h>
 
 #include "node/msgs.h"
 
 #define PARTS_MAX   16u
-#define PENDING_MAX 96u
+#define PENDING_MAX 1024u /* one missing seq each: the window of flow.c */
+#define HELD_MAX    1088u /* parts held: the window, and the rest of a message before it */
 #define PART_KEEP_S (60u * 86400u)
 
 struct pending_text {
@@ -22,8 +24,10 @@ struct pending_text {
 
 struct kith_parts {
 	struct pending_text *text[PENDING_MAX]; /* oldest first */
-	unsigned count;
+	unsigned count, held;
 };
+
+_Static_assert(HELD_MAX > KITH_UNACKED_MAX + 64u + 2u * PARTS_MAX, "a sender's window");
 
 static void text_free(struct kith_node *n, struct pending_text *t)
 {
@@ -57,6 +61,7 @@ static void drop(struct kith_node *n, struct kith_contact *c, unsigned at)
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_blob(&op, t->mid.b, 16);
 	kith__put(n, &op);
+	p->held -= t->have;
 	text_free(n, t);
 	memmove(&p->text[at], &p->text[at + 1], (p->count - at - 1) * sizeof(p->text[0]));
 	p->count--;
@@ -158,12 +163,17 @@ void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struc
 		n->refused_frames++;
 		return;
 	}
+	c->parts->held++;
 	if (p->part == 0)
 		t->hlc = p->hlc;
 	if (t->have == t->parts)
 		whole(n, c, at, seq, gap);
 	else
 		part_row(n, c, t, p->part);
+	while (c->parts->held > HELD_MAX) {
+		n->refused_frames++;
+		drop(n, c, 0);
+	}
 }
 
 static void load_row(struct kith_node *n, struct kith_rows *rows)
@@ -185,7 +195,8 @@ static void load_row(struct kith_node *n, struct kith_rows *rows)
 	at = find(n, c, &mid, (unsigned)parts);
 	if (at == PENDING_MAX)
 		return;
-	(void)keep(n, c->parts->text[at], (unsigned)idx, body + 8, len - 8);
+	if (keep(n, c->parts->text[at], (unsigned)idx, body + 8, len - 8))
+		c->parts->held++;
 	if (idx == 0)
 		c->parts->text[at]->hlc = kith_load_u64(body);
 }

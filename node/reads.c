@@ -10,6 +10,8 @@ int kith__read(struct kith_node *n, struct kith_op *op, kith_store_fn fn, uint64
 {
 	if (kith_store_state(n->account) == KITH_STORE_READONLY)
 		return KITH_E_IO;
+	if (kith_store_full(n->account))
+		return KITH_E_FULL; /* callers may ask faster than the store answers */
 	op->token = kith__expect(n, fn, a, b);
 	kith__put(n, op);
 	return KITH_OK;

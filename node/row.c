@@ -22,12 +22,10 @@ void kith__put(struct kith_node *n, const struct kith_op *op)
 	uint64_t batch;
 	int status;
 
-	/* Input stops while the store is full (kith__gate_full) and calls that create rows ask
-	 * kith__may_write first. What still changes on a full disk is the node's own state: it goes
-	 * to the reserve. A refusal here would be a lost change: stop before it is told. */
-	kith_store_force(n->account, true);
+	/* Input stops while the store or the disk is full (kith__gate_full), and calls that create
+	 * rows ask first; what is under way still fits (kith_store_beyond, kith_store_force). So a
+	 * refusal here would be a lost change: stop before it is told. */
 	status = kith_store_put(n->account, op, &batch);
-	kith_store_force(n->account, false);
 	KITH_ASSERT(status == KITH_OK);
 	n->open_ops++;
 }

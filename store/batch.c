@@ -112,6 +112,13 @@ void kith__batch_clear(struct kith__batch *b)
 	b->tokens = 0;
 	b->writes = false;
 	b->erases = false;
+	if (b->args.cap > 2 * KITH_BATCH_BYTES_MAX)
+		kith__bytes_free(&b->args);
+	if (b->cap > KITH_BATCH_OPS_MAX) {
+		kith_alloc_free(b->args.alloc, b->items);
+		b->items = NULL;
+		b->cap = 0;
+	}
 }
 
 void kith__batch_wipe(struct kith__batch *b)
@@ -132,20 +139,22 @@ bool kith__batch_full(const struct kith__batch *b)
 int kith__batch_add(struct kith__batch *b, const struct kith_op *op)
 {
 	bool read = kith__op_how(op->kind) == 'R';
+	size_t bytes_max = b->beyond ? KITH_BATCH_BYTES_HARD : KITH_BATCH_BYTES_MAX;
 	size_t start = b->args.len, cap = b->cap;
 	void *items = b->items;
 	int status;
 
-	if (read && b->reads >= KITH_BATCH_READS_MAX)
+	if (read && b->reads >= (b->beyond ? KITH_BATCH_READS_HARD : KITH_BATCH_READS_MAX))
 		return KITH_E_FULL;
-	status = kith_alloc_grow(b->args.alloc, &items, &cap, b->count + 1, KITH_BATCH_OPS_MAX,
+	status = kith_alloc_grow(b->args.alloc, &items, &cap, b->count + 1,
+				 b->beyond ? KITH_BATCH_OPS_HARD : KITH_BATCH_OPS_MAX,
 				 sizeof(*b->items));
 	if (status != KITH_OK)
 		return status;
 	b->items = items;
 	b->cap = cap;
 	for (unsigned int i = 0; i < op->count && status == KITH_OK; i++)
-		status = kith__value_add(&b->args, &op->v[i], KITH_BATCH_BYTES_MAX);
+		status = kith__value_add(&b->args, &op->v[i], bytes_max);
 	if (status != KITH_OK) {
 		b->args.len = start;
 		return status;

@@ -41,6 +41,7 @@ struct kith__batch {
 	size_t count, cap;
 	unsigned int reads, tokens;
 	bool writes, erases; /* erases: content was deleted */
+	bool beyond;         /* caps of work under way hold, not those of new input */
 	struct kith__bytes args;
 	struct kith__answer *answers; /* of the last run */
 	size_t answer_count, answer_cap;

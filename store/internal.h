@@ -78,6 +78,7 @@ struct kith_store {
 	bool erased;       /* content was deleted and may stand in the WAL */
 	bool empty_wanted; /* the next run empties the WAL */
 	bool broken;       /* no write any more */
+	bool lost;         /* a batch failed for good: none counts as committed after it */
 	bool low;          /* the disk is full or nearly so */
 	char sentence[KITH__SENTENCE];
 	struct kith__bytes now_rows;

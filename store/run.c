@@ -199,7 +199,8 @@ static int prepare_answers(struct kith__batch *b)
 	int status;
 
 	status = kith_alloc_grow(b->args.alloc, &answers, &b->answer_cap, b->tokens,
-				 KITH_BATCH_OPS_MAX, sizeof(*b->answers));
+				 b->beyond ? KITH_BATCH_OPS_HARD : KITH_BATCH_OPS_MAX,
+				 sizeof(*b->answers));
 	b->answers = answers;
 	b->answer_count = 0;
 	b->rows.len = 0;

@@ -302,8 +302,6 @@ int kith_store_put(struct kith_store *s, const struct kith_op *op, uint64_t *bat
 		if (s->state == KITH_STORE_NOSPACE && !s->force && !kith__op_frees(op->kind))
 			return KITH_E_NOSPACE;
 	}
-	if (s->batch[s->open].count >= KITH_BATCH_OPS_MAX)
-		return KITH_E_FULL;
 	status = kith__batch_add(&s->batch[s->open], op);
 	if (status == KITH_OK)
 		*batch = s->open_number;
@@ -313,6 +311,11 @@ int kith_store_put(struct kith_store *s, const struct kith_op *op, uint64_t *bat
 void kith_store_force(struct kith_store *s, bool on)
 {
 	s->force = on;
+}
+
+void kith_store_beyond(struct kith_store *s, bool on)
+{
+	s->batch[0].beyond = s->batch[1].beyond = on;
 }
 
 bool kith_store_full(const struct kith_store *s)
@@ -410,10 +413,12 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 	if (s->kept)
 		return job->status;
 	if (b->count != 0) {
-		if (job->status == KITH_OK)
-			s->committed = s->flying_number;
-		else
+		/* a batch was lost: a later one, of reads only, must not stand for it */
+		s->lost = s->lost || job->status != KITH_OK;
+		if (job->status != KITH_OK)
 			b->answer_count = 0;
+		else if (!s->lost)
+			s->committed = s->flying_number;
 		s->done = b;
 		s->answer_next = 0;
 		kith__batch_clear(b);

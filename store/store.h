@@ -121,6 +121,9 @@ bool kith_store_restored(const struct kith_store *s);
 int kith_store_put(struct kith_store *s, const struct kith_op *op, uint64_t *batch) KITH_MUST_USE;
 /* While true (default false) writes are taken on a full disk: acknowledgements, deletions. */
 void kith_store_force(struct kith_store *s, bool on);
+/* While true (default false) kith_store_put takes what is under way beyond kith_store_full, up to
+ * the _HARD caps: for an owner that stops its input then and cannot undo half of a change. */
+void kith_store_beyond(struct kith_store *s, bool on);
 /* True when no more input should be taken until a commit is done. */
 bool kith_store_full(const struct kith_store *s);
 /* Number of the open batch (what the next put gets), and of the last committed one. */

@@ -18,7 +18,7 @@ struct bench_node {
 	unsigned number;
 	pid_t pid; /* 0: not running */
 	int fd;    /* control connection, -1: none */
-	char hint[96];
+	char hint[96], link[512];
 	char *line; /* bytes read and not yet taken */
 	size_t used;
 };

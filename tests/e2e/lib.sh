@@ -112,7 +112,7 @@ start() {
 }
 
 pid_of() {
-	eval "echo \$pid_$1"
+	eval "echo \${pid_$1:-}"
 }
 
 # halt <name> [signal]: ends the node that this script started and waits for it.

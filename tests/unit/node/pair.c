@@ -18,6 +18,7 @@ static void boot(struct pair *p, unsigned i)
 					 .argon_passes = 1,
 					 .argon_kib = 64};
 	struct kith_node_config cfg = {.rng = &p->rng[i],
+				       .log = &p->log,
 				       .network = 7,
 				       .work_bits = 0,
 				       .mailbox_bits = 4,

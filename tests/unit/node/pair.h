@@ -38,6 +38,7 @@ struct pair {
 	struct kith_store *account[PAIR_NODES], *mailbox[PAIR_NODES];
 	struct test_disk disk[PAIR_NODES];
 	struct kith_rng rng[PAIR_NODES];
+	struct kith_log log;
 	struct pair_seen seen[PAIR_NODES];
 	unsigned nodes;
 	kith_time now, delay;

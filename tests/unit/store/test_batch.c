@@ -271,7 +271,15 @@ TEST(caps_of_a_batch)
 		CHECK_OK(kith_store_put(w.s, &read, &batch));
 	CHECK_EQ(kith_store_put(w.s, &read, &batch), KITH_E_FULL);
 	CHECK(kith_store_full(w.s));
+	kith_store_beyond(w.s, true); /* what is under way still fits */
+	CHECK_OK(kith_store_put(w.s, &read, &batch));
+	for (unsigned int i = 0; i < 2 * KITH_BATCH_OPS_MAX; i++)
+		CHECK_OK(kith_store_put(w.s, &op, &batch));
+	CHECK(kith_store_full(w.s));
+	kith_store_beyond(w.s, false);
+	CHECK_EQ(kith_store_put(w.s, &op, &batch), KITH_E_FULL);
 	CHECK_OK(help_commit(w.s));
+	CHECK(!kith_store_full(w.s));
 	large = kith_op(KITH_OP_META_SET);
 	kith_op_text(&large, "k", 1);
 	kith_op_blob(&large, big, sizeof(big));
