@@ -100,8 +100,12 @@ static void list_read(struct kith_reader *r, struct kith_list *l)
 	}
 	for (i = 0; i < l->count; i++) {
 		struct kith_list_entry *e = &l->box[i];
+		unsigned k;
 
 		kith_read_bytes(r, e->ml, sizeof(e->ml));
+		for (k = 0; k < i; k++)
+			if (memcmp(l->box[k].ml, e->ml, sizeof(e->ml)) == 0)
+				kith_read_fail(r); /* one row for each mailbox */
 		kith_read_bytes(r, e->mk, sizeof(e->mk));
 		kith__place_read(r, &e->addr);
 		e->p = kith_read_u8(r);

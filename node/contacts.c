@@ -100,6 +100,10 @@ void kith__contact_free(struct kith_node *n, struct kith_contact *c)
 	if (c == NULL)
 		return;
 	kith__outbox_free(n, c);
+	kith__tagbook_wipe(&c->send);
+	kith__tagbook_wipe(&c->recv);
+	for (size_t i = 0; i < sizeof(c->request) / sizeof(c->request[0]); i++)
+		kith__tagbook_wipe(&c->request[i].in);
 	kith__contact_drop_ratchet(n, c);
 	kith_alloc_free(n->alloc, c->knock);
 	kith_alloc_free(n->alloc, c->bundle);
@@ -220,8 +224,8 @@ int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uin
 	kith__outbox_clear(n, c);
 	kith__contact_drop_ratchet(n, c);
 	forget_tags(n, c);
-	memset(&c->send, 0, sizeof(c->send));
-	memset(&c->recv, 0, sizeof(c->recv));
+	kith__tagbook_wipe(&c->send);
+	kith__tagbook_wipe(&c->recv);
 	kith__requests_close(n, c, UINT32_MAX);
 	c->has_link = c->has_p = c->has_ms = c->has_cap = false;
 	c->seek = KITH_SEEK_NONE;

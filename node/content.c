@@ -104,6 +104,19 @@ void kith__mailbox_entry_read(struct kith_reader *r, struct kith_mailbox_entry *
 		kith_read_fail(r);
 }
 
+void kith__mailbox_entries_read(struct kith_reader *r, struct kith_mailbox_entry *e, unsigned count)
+{
+	unsigned i;
+	unsigned k;
+
+	for (i = 0; i < count; i++) {
+		kith__mailbox_entry_read(r, &e[i]);
+		for (k = 0; k < i; k++)
+			if (memcmp(e[k].ml, e[i].ml, sizeof(e[i].ml)) == 0)
+				kith_read_fail(r); /* one row for each mailbox */
+	}
+}
+
 /* Reads ver and kind. */
 static int check_kind(struct kith_reader *r, uint8_t kind)
 {
@@ -145,7 +158,6 @@ int kith__knock_decode(struct kith_knock *k, const uint8_t in[static KITH_RECORD
 {
 	struct kith_knock got;
 	struct kith_reader r;
-	unsigned i;
 	int err;
 
 	memset(&got, 0, sizeof(got));
@@ -165,8 +177,7 @@ int kith__knock_decode(struct kith_knock *k, const uint8_t in[static KITH_RECORD
 	got.device = kith_read_u32(&r);
 	if (got.count > KNOCK_BOXES || got.pow_bits > KITH_REQUEST_BITS_MAX)
 		return KITH_E_MALFORMED;
-	for (i = 0; i < got.count; i++)
-		kith__mailbox_entry_read(&r, &got.box[i]);
+	kith__mailbox_entries_read(&r, got.box, got.count);
 	kith_read_zeros(&r, r.left);
 	if (kith_read_end(&r) != KITH_OK)
 		return KITH_E_MALFORMED;
@@ -240,7 +251,6 @@ int kith__presence_decode(struct kith_presence *p, const uint8_t in[static KITH_
 {
 	struct kith_presence got;
 	struct kith_reader r;
-	unsigned i;
 	int err;
 
 	memset(&got, 0, sizeof(got));
@@ -261,8 +271,7 @@ int kith__presence_decode(struct kith_presence *p, const uint8_t in[static KITH_
 	if (got.devices > DEVICES || got.count > KITH_MAILBOXES_MAX)
 		return KITH_E_MALFORMED;
 	read_devices(&r, &got);
-	for (i = 0; i < got.count; i++)
-		kith__mailbox_entry_read(&r, &got.box[i]);
+	kith__mailbox_entries_read(&r, got.box, got.count);
 	kith_read_zeros(&r, r.left);
 	if (kith_read_end(&r) != KITH_OK)
 		return KITH_E_MALFORMED;

@@ -59,5 +59,8 @@ bool kith__relay_index(const struct kith_addr *a, unsigned *index);
 /* 54 bytes; more than 6 bucket bits fail the reader. */
 void kith__mailbox_entry_write(struct kith_writer *w, const struct kith_mailbox_entry *e);
 void kith__mailbox_entry_read(struct kith_reader *r, struct kith_mailbox_entry *e);
+/* `count` of them; a mailbox named twice is malformed. */
+void kith__mailbox_entries_read(struct kith_reader *r, struct kith_mailbox_entry *e,
+				unsigned count);
 
 #endif

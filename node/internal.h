@@ -108,8 +108,8 @@ struct kith_tag_side {
 	bool has_root;
 	uint8_t root[32];
 	uint32_t root_version; /* R_v+1 of the newest */
-	unsigned count;
-	struct kith_tag_list list[KITH_LIST_VERSIONS_MAX];
+	unsigned count, cap;        /* at most KITH_LIST_VERSIONS_MAX */
+	struct kith_tag_list *list; /* on the heap: most sides have one or two */
 };
 
 /* A copy in a mailbox, from the choice of the mailbox to its receipt. */
@@ -577,6 +577,10 @@ kith_time kith__ack_deadline(const struct kith_node *n);
 void kith__tagbook_start(struct kith_node *n, struct kith_contact *c,
 			 const uint8_t send_root[static 32], const uint8_t recv_root[static 32]);
 /* A new list version came into use: derive chains and the next root, erase the old one. */
+/* A zeroed further list at the end; NULL: 12 are live, or no memory. */
+struct kith_tag_list *kith__tagbook_add(struct kith_tag_side *s);
+/* Forgets roots and lists. */
+void kith__tagbook_wipe(struct kith_tag_side *s);
 int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t (*ml)[32],
 		       unsigned count) KITH_MUST_USE;
 uint32_t kith__tagbook_take(struct kith_contact *c); /* next send index */

@@ -426,9 +426,9 @@ static int load_taglists(struct kith_node *n)
 
 		if (s == NULL)
 			continue;
-		if (s->count == KITH_LIST_VERSIONS_MAX)
+		l = kith__tagbook_add(s);
+		if (l == NULL)
 			return KITH_E_MALFORMED;
-		l = &s->list[s->count++];
 		l->version = (uint32_t)kith_rows_int(&r, 2);
 		l->low = (uint32_t)kith_rows_int(&r, 3);
 		l->next = (uint32_t)kith_rows_int(&r, 4);

@@ -173,7 +173,6 @@ static void read_text(struct kith_reader *r, void *out, size_t len, size_t size)
 int kith__request_plain2_read(struct kith_request *q, const uint8_t in[static KITH__PLAIN2])
 {
 	struct kith_reader r;
-	unsigned i;
 
 	kith_reader_init(&r, in, PLAIN2);
 	kith_read_bytes(&r, q->rdh, sizeof(q->rdh));
@@ -185,8 +184,7 @@ int kith__request_plain2_read(struct kith_request *q, const uint8_t in[static KI
 	q->count = kith_read_u8(&r);
 	if (q->count > KITH_MAILBOXES_MAX)
 		return KITH_E_MALFORMED;
-	for (i = 0; i < q->count; i++)
-		kith__mailbox_entry_read(&r, &q->box[i]);
+	kith__mailbox_entries_read(&r, q->box, q->count);
 	kith_read_zeros(&r, BOXES - q->count * 54u);
 	q->name_len = kith_read_u8(&r);
 	read_text(&r, q->name, q->name_len, KITH_NAME_MAX);

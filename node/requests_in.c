@@ -280,7 +280,7 @@ static int start_tags(struct kith_tag_side *s, const uint8_t root[static 32], ui
 	uint8_t ml[KITH_MAILBOXES_MAX][32];
 	unsigned i;
 
-	memset(s, 0, sizeof(*s));
+	kith__tagbook_wipe(s);
 	memcpy(s->root, root, 32);
 	s->has_root = true;
 	s->root_version = version;
@@ -530,7 +530,9 @@ static int session_a(struct kith_node *n, struct kith_contact *c, struct kith_op
 	drop_tags(n, c);
 	set_boxes(n, c, a->list.version, a->list.box, a->list.count, true);
 	status = start_tags(&c->send, tag_a, a->list.version, a->list.box, a->list.count);
-	c->recv = r->in;
+	kith__tagbook_wipe(&c->recv);
+	c->recv = r->in; /* moves: the request ends */
+	memset(&r->in, 0, sizeof(r->in));
 	start_link(c, link, a->accept_day);
 	kith_wipe(tag_a, 32);
 	kith_wipe(tag_b, 32);

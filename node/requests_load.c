@@ -82,8 +82,10 @@ void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t 
 	unsigned i;
 
 	for (i = 0; i < OPEN; i++)
-		if (c->request[i].used && c->request[i].session_epoch <= upto)
+		if (c->request[i].used && c->request[i].session_epoch <= upto) {
+			kith__tagbook_wipe(&c->request[i].in);
 			kith_wipe(&c->request[i], sizeof(c->request[i]));
+		}
 	kith__request_roots_row(n, c);
 }
 
@@ -156,6 +158,7 @@ static int load_roots(struct kith_node *n)
 			continue;
 		}
 		status = kith__request_tags(&q, version, (const uint8_t(*)[32])ml, count);
+		kith__tagbook_wipe(&c->request[2].in);
 		memmove(&c->request[1], &c->request[0], 2 * sizeof(q)); /* rows come oldest first */
 		c->request[0] = q;
 		kith_wipe(&q, sizeof(q));

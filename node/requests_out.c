@@ -296,6 +296,7 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 	status = kith__request_tags(&r, own->version, (const uint8_t(*)[32])ml, own->count);
 	if (status != KITH_OK)
 		goto out;
+	kith__tagbook_wipe(&c->request[2].in);
 	memmove(&c->request[1], &c->request[0], 2 * sizeof(c->request[0]));
 	c->request[0] = r;
 	c->epoch_own = r.session_epoch;

@@ -33,9 +33,41 @@ static const struct kith_tag_list *list_in_use(const struct kith_tag_side *s)
 	return s->count > 0 ? &s->list[s->count - 1] : NULL;
 }
 
+struct kith_tag_list *kith__tagbook_add(struct kith_tag_side *s)
+{
+	struct kith_tag_list *list;
+	unsigned cap = s->cap == 0 ? 1 : s->cap * 2;
+
+	if (s->count == KITH_LIST_VERSIONS_MAX)
+		return NULL;
+	if (s->count == s->cap) { /* by hand: what is given back holds secrets */
+		list = kith_alloc_zero(NULL, cap, sizeof(*list));
+		if (list == NULL)
+			return NULL;
+		if (s->list != NULL) {
+			memcpy(list, s->list, s->count * sizeof(*list));
+			kith_wipe(s->list, s->count * sizeof(*list));
+		}
+		kith_alloc_free(NULL, s->list);
+		s->list = list;
+		s->cap = cap;
+	}
+	list = &s->list[s->count++];
+	memset(list, 0, sizeof(*list));
+	return list;
+}
+
+void kith__tagbook_wipe(struct kith_tag_side *s)
+{
+	if (s->list != NULL)
+		kith_wipe(s->list, s->cap * sizeof(*s->list));
+	kith_alloc_free(NULL, s->list);
+	kith_wipe(s, sizeof(*s));
+}
+
 static void set_root(struct kith_tag_side *s, const uint8_t root[static 32])
 {
-	kith_wipe(s, sizeof(*s));
+	kith__tagbook_wipe(s);
 	s->has_root = true;
 	memcpy(s->root, root, 32);
 }
@@ -86,8 +118,9 @@ int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t 
 		kith__tag_root_next(s->root, s->root);
 	for (i = 0; i < s->count; i++)
 		s->list[i].live = false;
-	l = &s->list[s->count++];
-	memset(l, 0, sizeof(*l));
+	l = kith__tagbook_add(s);
+	if (l == NULL)
+		return KITH_E_NOMEM;
 	l->version = version;
 	l->live = true;
 	l->count = count;

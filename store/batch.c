@@ -144,6 +144,8 @@ int kith__batch_add(struct kith__batch *b, const struct kith_op *op)
 	void *items = b->items;
 	int status;
 
+	if (!b->beyond && b->count >= KITH_BATCH_OPS_MAX)
+		return KITH_E_FULL;
 	if (read && b->reads >= (b->beyond ? KITH_BATCH_READS_HARD : KITH_BATCH_READS_MAX))
 		return KITH_E_FULL;
 	status = kith_alloc_grow(b->args.alloc, &items, &cap, b->count + 1,

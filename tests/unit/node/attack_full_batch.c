@@ -168,3 +168,23 @@ TEST(half_of_the_parts_held_back)
 	CHECK_EQ(pair_count(&p, 0, false, &m), 450);
 	pair_free(&p);
 }
+
+/* A list that names a mailbox twice would break a row's uniqueness, and with it the database. */
+TEST(a_mailbox_named_twice)
+{
+	static struct kith_list l;
+	uint8_t bytes[800];
+	size_t len;
+
+	memset(&l, 0, sizeof(l));
+	l.version = 1;
+	l.count = 2;
+	memset(l.box[0].ml, 1, 32);
+	memset(l.box[1].ml, 2, 32);
+	len = kith__list_encode(bytes, sizeof(bytes), &l);
+	CHECK(len > 0);
+	CHECK_OK(kith__list_decode(&l, bytes, len));
+	memset(l.box[1].ml, 1, 32);
+	len = kith__list_encode(bytes, sizeof(bytes), &l);
+	CHECK_EQ(kith__list_decode(&l, bytes, len), KITH_E_MALFORMED);
+}

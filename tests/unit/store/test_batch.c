@@ -247,6 +247,7 @@ TEST(a_failed_statement_rolls_the_batch_back_and_stops_writing)
 	CHECK_EQ(kith_store_put(w.s, &op, &batch), KITH_E_IO);
 	put(&w, events_since(0, 6)); /* reading goes on */
 	CHECK_OK(help_commit(w.s));
+	CHECK_EQ(kith_store_committed(w.s), 1); /* and stands for nothing that was lost */
 	expect(&w, 6, false);
 	end(&w);
 }
