@@ -107,7 +107,7 @@ struct kith_tag_list { /* one direction, one list version */
 struct kith_tag_side {
 	bool has_root;
 	uint8_t root[32];
-	uint32_t root_version; /* R_v+1 of the newest */
+	uint32_t root_version;      /* R_v+1 of the newest */
 	unsigned count, cap;        /* at most KITH_LIST_VERSIONS_MAX */
 	struct kith_tag_list *list; /* on the heap: most sides have one or two */
 };
