@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Every vector file is byte for byte what the model in Python makes; its self-test passes.
+# Every vector file is byte for byte what the model in Python makes; it can be checked by hand with selfcheck.py.
 set -eu
 cd "$(dirname "$0")"
 if ! command -v python3 >/dev/null 2>&1; then
