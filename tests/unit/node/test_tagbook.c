@@ -31,6 +31,11 @@ static void start(void)
 static void end(void)
 {
 	kith__tagbook_free(n);
+	for (size_t i = 0; i < n->contacts; i++)
+		if (n->contact[i] != c)
+			kith__tagbook_wipe(&n->contact[i]->recv);
+	kith__tagbook_wipe(&c->send);
+	kith__tagbook_wipe(&c->recv);
 	kith_alloc_free(NULL, n->contact);
 	kith_alloc_free(NULL, n);
 	kith_alloc_free(NULL, c);
