@@ -364,6 +364,10 @@ struct kith_node {
 uint64_t kith__wall_ms(const struct kith_node *n);
 uint64_t kith__wall_s(
 	const struct kith_node *n); /* period clock: wall plus DHT median (crypto.md 1) */
+/* The period to look a record of `s` up under: within 3 h of an edge both neighbours are published,
+ * so attempts alternate between them. */
+uint64_t kith__period(const struct kith_node *n, const struct kith_record_secret *s,
+		      unsigned attempt);
 uint32_t kith__minutes(const struct kith_node *n);
 /* status.c */
 void kith__seeds_load(struct kith_node *n, const uint8_t *in, size_t len);

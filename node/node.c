@@ -24,6 +24,18 @@ uint64_t kith__wall_s(const struct kith_node *n)
 	return s > 0 ? (uint64_t)s : 0;
 }
 
+uint64_t kith__period(const struct kith_node *n, const struct kith_record_secret *s,
+		      unsigned attempt)
+{
+	uint64_t t = kith__wall_s(n);
+	uint64_t period = kith_record_period(s, t, NULL);
+	uint64_t other = kith_record_period(s, t + 10800, NULL);
+
+	if (other == period)
+		other = kith_record_period(s, t - 10800, NULL);
+	return attempt % 2 == 1 ? other : period;
+}
+
 uint32_t kith__minutes(const struct kith_node *n)
 {
 	return (uint32_t)(kith__wall_ms(n) / 60000u);

@@ -69,18 +69,6 @@ void kith__presence_session(struct kith_node *n, struct kith_contact *c, uint32_
 	}
 }
 
-static uint64_t period_of(struct kith_node *n, const struct kith_contact *c,
-			  const struct kith_record_secret *s)
-{
-	uint64_t t = kith__wall_s(n);
-	uint64_t period = kith_record_period(s, t, NULL);
-	uint64_t other = kith_record_period(s, t + 10800, NULL);
-
-	if (other == period)
-		other = kith_record_period(s, t - 10800, NULL);
-	return c->lookups_failed % 2 == 1 ? other : period;
-}
-
 static void look_up(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_record_secret s;
@@ -89,7 +77,7 @@ static void look_up(struct kith_node *n, struct kith_contact *c)
 
 	memcpy(s.s, c->p, 32);
 	memcpy(s.ik, c->ik, 32);
-	if (kith_record_key(&s, period_of(n, c, &s), blinded, &key) != KITH_OK ||
+	if (kith_record_key(&s, kith__period(n, &s, c->lookups_failed), blinded, &key) != KITH_OK ||
 	    kith_dht_lookup(n->dht, &key, &c->lookup_op, n->now) != KITH_OK)
 		later(n, c);
 	kith_wipe(&s, sizeof(s));
@@ -148,7 +136,8 @@ static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8
 
 	memcpy(s.s, c->p, 32);
 	memcpy(s.ik, c->ik, 32);
-	status = kith_record_open(content, &seq, record, &s, period_of(n, c, &s));
+	status =
+		kith_record_open(content, &seq, record, &s, kith__period(n, &s, c->lookups_failed));
 	kith_wipe(&s, sizeof(s));
 	if (status != KITH_OK)
 		return false;

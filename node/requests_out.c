@@ -40,19 +40,6 @@ static void knock_secret(const struct kith_contact *c, struct kith_record_secret
 	kith_record_knock_secret(s->s, c->cap, c->ik);
 }
 
-/* Near an edge of the period both neighbours are published: alternate between attempts. */
-static uint64_t knock_period(struct kith_node *n, const struct kith_contact *c,
-			     const struct kith_record_secret *s)
-{
-	uint64_t t = kith__wall_s(n);
-	uint64_t period = kith_record_period(s, t, NULL);
-	uint64_t other = kith_record_period(s, t + 10800, NULL);
-
-	if (other == period)
-		other = kith_record_period(s, t - 10800, NULL);
-	return c->seek_fails % 2 == 1 ? other : period;
-}
-
 static void seek_knock(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_record_secret s;
@@ -62,7 +49,7 @@ static void seek_knock(struct kith_node *n, struct kith_contact *c)
 	if (kith_dht_status(n->dht).peers == 0)
 		return;
 	knock_secret(c, &s);
-	if (kith_record_key(&s, knock_period(n, c, &s), blinded, &key) != KITH_OK ||
+	if (kith_record_key(&s, kith__period(n, &s, c->seek_fails), blinded, &key) != KITH_OK ||
 	    kith_dht_lookup(n->dht, &key, &c->lookup_op, n->now) != KITH_OK) {
 		seek_later(n, c);
 		return;
@@ -113,7 +100,7 @@ static bool knock_open(struct kith_node *n, struct kith_contact *c, const uint8_
 	int status;
 
 	knock_secret(c, &s);
-	status = kith_record_open(content, &seq, record, &s, knock_period(n, c, &s));
+	status = kith_record_open(content, &seq, record, &s, kith__period(n, &s, c->seek_fails));
 	kith_wipe(&s, sizeof(s));
 	if (status != KITH_OK)
 		return false;
