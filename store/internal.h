@@ -28,6 +28,7 @@ struct kith_profile {
 	size_t page;
 	bool plain;                     /* databases unsealed: tests and comparisons only */
 	uint64_t reserve_bytes;         /* 0 = no reserve file */
+	uint64_t wal_room;              /* step by which logs grow ahead; 0 = with each frame */
 	atomic_bool reserve_there, low; /* low: the disk is full or nearly so */
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;

@@ -155,6 +155,7 @@ static int begin(const struct kith_profile_config *cfg, bool create, struct kith
 	p->os_disk.dir = -1;
 	p->page = cfg->page_bytes != 0 ? cfg->page_bytes : KITH__PAGE_MAX;
 	p->reserve_bytes = p->os ? RESERVE : 0;
+	p->wal_room = p->os ? KITH__ROOM : 0;
 	p->fatal = cfg->fatal;
 	p->fatal_ctx = cfg->fatal_ctx;
 	KITH_ASSERT(p->page == 1024 || p->page == 2048 || p->page == 4096);

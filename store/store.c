@@ -72,6 +72,7 @@ static int set_seal(struct kith_store *s)
 	seal->path = s->path;
 	seal->wal_path = s->wal_path;
 	seal->page = p->page;
+	seal->room = p->wal_room;
 	memcpy(seal->id, id, sizeof(seal->id));
 	seal->key = kith__secret_get(p, 2 * KITH_KEY);
 	if (seal->key == NULL)
@@ -251,6 +252,7 @@ void kith_store_close(struct kith_store *s)
 	if (s == NULL)
 		return;
 	KITH_ASSERT(!s->flying);
+	s->seal.room = 0; /* the log goes */
 	if (!s->broken && kith__meta_set(s, "clean", 1) == KITH_OK)
 		kith__checkpoint(s, true);
 	free_store(s, s->broken);
@@ -405,6 +407,7 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 	s->flying = false;
 	s->kept = job->status == KITH_E_NOSPACE;
 	wrote = b->count != 0 && b->writes;
+	s->due = s->due || s->wal_frames >= s->wal_frames_max;
 	if (s->broken)
 		s->state = KITH_STORE_READONLY;
 	else
