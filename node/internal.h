@@ -325,6 +325,7 @@ struct kith_node {
 	struct kith_work *work_first;
 	bool job_busy;
 	struct kith_publish *publish;
+	struct kith_deposit *deposit; /* deposit.c */
 	struct kith_replies *replies;
 	struct kith_news *news; /* events.c */
 	struct kith_addr own_addr[8];
@@ -349,7 +350,7 @@ struct kith_node {
 	struct kith_orders *orders;
 	struct kith_fetch *fetch;
 	struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
-	kith_time next_publish, next_choose, next_sweep;
+	kith_time next_publish, next_choose, next_sweep, next_deposit;
 	uint32_t presence_op, knock_op[KITH_CAPS_MAX];
 	struct {
 		struct kith_group group;
@@ -503,6 +504,21 @@ void kith__observed(struct kith_node *n, const struct kith_addr *from,
 		    const struct kith_addr *addr);
 void kith__observed_clear(struct kith_node *n); /* the network changed */
 void kith__publish_free(struct kith_node *n);
+/* The content of a record for the period that starts at start_s. `ahead`: for the time we are away,
+ * so without endpoints. Knock: false while no mailbox has the bundle; *whole: all that should. */
+void kith__publish_presence(const struct kith_node *n, const struct kith_record_secret *s,
+			    uint64_t start_s, bool ahead,
+			    uint8_t content[static KITH_RECORD_CONTENT]);
+bool kith__publish_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t start_s,
+			 uint8_t content[static KITH_RECORD_CONTENT], bool *whole);
+/* A sequence number above all drawn before; its row is in the open batch. */
+uint64_t kith__publish_seq(struct kith_node *n);
+/* deposit.c: records signed ahead, at the own mailboxes (mailbox.md 3) */
+void kith__deposit_tick(struct kith_node *n);
+kith_time kith__deposit_deadline(const struct kith_node *n);
+void kith__deposit_free(struct kith_node *n);
+int kith__deposit_loaded(struct kith_node *n, uint32_t slot, const uint8_t *body, size_t len)
+	KITH_MUST_USE; /* load.c: a row of SECRET named "keep" */
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n,
@@ -655,6 +671,21 @@ struct kith_get_order {
 };
 int kith__mbox_order_get(struct kith_node *n, const struct kith_get_order *o)
 	KITH_MUST_USE; /* 1 of 4 with dummies */
+/* Hand-in of records, one KEEP each, over one link (mailbox.md 3). `done` records are there. */
+typedef void (*kith_keep_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status,
+			     unsigned done);
+struct kith_keep_order {
+	uint8_t ml[32], mk[32];
+	struct kith_addr addr;
+	uint8_t del[16];
+	const uint8_t (*records)[KITH_RECORD]; /* copied, as is until_s */
+	const uint64_t *until_s;               /* end of each record's period + 3 h */
+	unsigned count;
+	kith_keep_fn fn;
+	uint64_t a, b;
+};
+/* status: OK (all), FULL (no room, slow down, too dear), AUTH (another MK), IO. */
+int kith__mbox_order_keep(struct kith_node *n, const struct kith_keep_order *k) KITH_MUST_USE;
 void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32],
 			     const struct kith_addr *addr, const uint8_t d[static 32]);
 void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *r, bool *mine);

@@ -134,6 +134,12 @@ static bool secret_row(struct kith_node *n, const struct kith_rows *r, unsigned 
 		return secret_prekey(n, slot, r);
 	if (strcmp(name, "p") == 0)
 		return secret_presence(n, slot, r);
+	if (strcmp(name, "keep") == 0) {
+		size_t len;
+		const uint8_t *p = kith_rows_blob(r, 2, &len);
+
+		return kith__deposit_loaded(n, slot, p, p == NULL ? 0 : len) == KITH_OK;
+	}
 	return true;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the files of the mailbox side of a user share with each other and with nobody else: one-shot
- * orders (mbox_jobs.c, mbox_put.c, mbox_get.c), own mailboxes (mbox_choose.c, mbox_version.c) and
- * fetching (mbox_fetch.c, mbox_want.c, mbox_match.c). The contract with the rest is in internal.h.
+ * orders (mbox_jobs.c, mbox_put.c, mbox_get.c, mbox_handin.c), own mailboxes (mbox_choose.c,
+ * mbox_version.c) and fetching (mbox_fetch.c, mbox_want.c, mbox_match.c). The contract with the
+ * rest is in internal.h.
  */
 #ifndef KITH_NODE_MBOX_OWN_H
 #define KITH_NODE_MBOX_OWN_H
@@ -12,7 +13,7 @@
 #define KITH__DAY_S 86400u
 
 /* ---- one-shot orders ---- */
-enum kith_order_kind { KITH_ORDER_PUT, KITH_ORDER_GET, KITH_ORDER_DELETE };
+enum kith_order_kind { KITH_ORDER_PUT, KITH_ORDER_GET, KITH_ORDER_DELETE, KITH_ORDER_KEEP };
 enum kith_order_step {
 	KITH_ORDER_WAITS, /* in the queue, no link */
 	KITH_ORDER_OPENS, /* link opened, first answer outstanding */
@@ -32,11 +33,17 @@ struct kith_order {
 	struct kith_addr addr;
 	struct kith_mbox_bucket bucket;
 	uint8_t ttl_class;
-	uint8_t *blob;        /* PUT */
+	uint8_t *blob;      /* PUT: the blob; KEEP: the records */
+	uint64_t *until_s;  /* KEEP: one per record */
+	unsigned count, at; /* KEEP: records, and the one in hand */
+	uint8_t bits;       /* KEEP: price and clock of the mailbox, as of info_at */
+	uint64_t info_s;
+	kith_time info_at;
 	uint8_t asked[4][16]; /* GET: the wanted one and dummies */
 	unsigned wanted;
 	kith_put_fn put_fn;
 	kith_get_fn get_fn;
+	kith_keep_fn keep_fn;
 	uint64_t a, b;
 };
 /* The open order `id`, or NULL. */
@@ -55,6 +62,11 @@ void kith__put_failed(struct kith_node *n, struct kith_order *o, int status, boo
 int kith__get_start(struct kith_node *n, struct kith_order *o) KITH_MUST_USE;
 void kith__get_result(struct kith_node *n, struct kith_order *o, const struct kith_mbox_result *r);
 void kith__get_failed(struct kith_node *n, struct kith_order *o, int status, bool gone);
+int kith__keep_start(struct kith_node *n, struct kith_order *o) KITH_MUST_USE;
+void kith__keep_result(struct kith_node *n, struct kith_order *o, const struct kith_mbox_result *r);
+void kith__keep_failed(struct kith_node *n, struct kith_order *o, int status, bool gone);
+/* `o` goes on: it has its whole life before it again. */
+void kith__order_alive(struct kith_node *n, struct kith_order *o);
 
 /* ---- own mailboxes ---- */
 struct kith_choose {

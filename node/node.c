@@ -95,8 +95,9 @@ static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 		break;
 	case KITH_DHT_FOUND:
 	case KITH_DHT_ABSENT:
-		if (!kith__seek_dht(n, e))
-			(void)kith__presence_dht(n, e);
+		if (!kith__seek_dht(n, e) && !kith__presence_dht(n, e) && n->service != NULL &&
+		    e->kind == KITH_DHT_FOUND)
+			kith__mbox_service_superseded(n->service, e->op, n->now);
 		break;
 	case KITH_DHT_PEER:
 	case KITH_DHT_LOCATED: (void)kith__choose_dht(n, e); break;
@@ -300,6 +301,7 @@ static void node_tick(void *self, kith_time now)
 		kith__mbox_service_tick(n->service, kith__wall_s(n), now);
 	kith__seek_tick(n);
 	kith__publish_tick(n);
+	kith__deposit_tick(n);
 	kith__presence_tick(n);
 	kith__choose_tick(n);
 	kith__fetch_tick(n);
@@ -329,6 +331,7 @@ static kith_time node_deadline(const void *self)
 		at = earlier(at, kith__mbox_service_deadline(n->service));
 	at = earlier(at, kith__seek_deadline(n));
 	at = earlier(at, kith__publish_deadline(n));
+	at = earlier(at, kith__deposit_deadline(n));
 	at = earlier(at, kith__presence_deadline(n));
 	at = earlier(at, kith__choose_deadline(n));
 	at = earlier(at, kith__fetch_deadline(n));
@@ -462,13 +465,23 @@ static int start_engines(struct kith_node *n)
 }
 
 /* A deposited record is published like an own one (mailbox.md 3). */
-static void publish_deposit(void *ctx, const uint8_t record[static KITH_RECORD])
+static uint32_t publish_deposit(void *ctx, const uint8_t record[static KITH_RECORD])
 {
 	struct kith_node *n = ctx;
-	uint32_t op;
+	uint32_t op = 0;
 
-	if (kith_dht_publish(n->dht, record, KITH_RECORD, &op, n->now) != KITH_OK)
+	if (kith_dht_publish(n->dht, record, KITH_RECORD, &op, n->now) != KITH_OK) {
 		kith_log_add(n->log, n->now, KITH_LOG_DEBUG, "a deposited record was not taken up");
+		return 0;
+	}
+	return op;
+}
+
+static void unpublish_deposit(void *ctx, uint32_t op)
+{
+	struct kith_node *n = ctx;
+
+	kith_dht_cancel(n->dht, op);
 }
 
 static int start_service(struct kith_node *n)
@@ -491,6 +504,7 @@ static int start_service(struct kith_node *n)
 	sc.serve = true;
 	sc.publish_ctx = n;
 	sc.publish = publish_deposit;
+	sc.unpublish = unpublish_deposit;
 	status = kith__mbox_service_new(&sc, kith__wall_s(n), &n->service);
 	kith_wipe(&sc, sizeof(sc));
 	return status;
@@ -513,7 +527,7 @@ int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith
 	kith_store_force(n->account, true); /* own changes wait in the batch; input: gate.c */
 	n->now = n->started = n->phase_since = n->wall_base_at = now;
 	n->wall_base_ms = cfg->wall_ms;
-	n->next_publish = n->next_choose = now;
+	n->next_publish = n->next_choose = n->next_deposit = now;
 	n->next_sweep = now + TICK_SLOW_US;
 	n->arena = kith_arena_new();
 	if (n->arena == NULL)
@@ -553,6 +567,7 @@ void kith_node_free(struct kith_node *n)
 	kith__msgs_free(n);
 	kith__work_free(n);
 	kith__publish_free(n);
+	kith__deposit_free(n);
 	kith__events_free(n);
 	kith_alloc_free(n->alloc, n->gate.entry);
 	kith__mbox_service_free(n->service);
