@@ -23,7 +23,9 @@ struct kith_peerbook;
 #define KITH_DHT_PARAMS(X) \
 	X(k, 16)        /* entries per bucket */ \
 	X(alpha, 4)     /* requests in flight per lookup */ \
-	X(alpha_max, 8) /* with slow ones */ \
+	X(alpha_max, 16) /* with slow ones */ \
+	X(store_alpha, 16) /* of a publication, inside the region */ \
+	X(large, 3)     /* requests to strangers of the region that have room for a record */ \
 	X(paths, 4)     /* disjoint paths */ \
 	X(merge, 1)     /* answered candidates belong to all paths */ \
 	X(replicas, 16) \

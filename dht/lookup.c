@@ -100,6 +100,7 @@ void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer,
 	struct kith__cand c;
 	bool same;
 	size_t at;
+	int known;
 
 	if (memcmp(p->id.b, d->self[0].id.b, 32) == 0)
 		return;
@@ -116,6 +117,9 @@ void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer,
 	c.depth = (uint8_t)depth;
 	c.near = kith__group_hash(d, &p->addr, KITH_WIDTH_NEAR);
 	c.wide = kith__group_hash(d, &p->addr, KITH_WIDTH_WIDE);
+	known = kith__table_find(&d->table, peer);
+	if (known >= 0)
+		c.srtt = d->table.entry[known].srtt;
 	c.endpoint = (uint32_t)kith_siphash(d->hash_key, p->addr.ip, 16) ^ p->addr.port * 0x9e37u;
 	if (kith__distance(&p->id, &l->key) <= l->radius && l->radius != 0)
 		c.flags = KITH__C_INSIDE;
@@ -246,8 +250,15 @@ static bool endpoint_used(const struct kith__lookup *l, const struct kith__cand 
 	return false;
 }
 
-/* The best new candidate of the paths in `mask`; inside before outside. */
-static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end)
+/* What a round trip to the candidate may take, 0.25 ms. */
+static unsigned expected(const struct kith__cand *c, unsigned median)
+{
+	return c->srtt != 0 ? c->srtt : median;
+}
+
+/* The best new candidate of the paths in `mask`; inside before outside. Inside, where each may
+ * hold the record, the lowest round of its group comes first, then the quickest. */
+static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end, unsigned median)
 {
 	struct kith__cand *found = NULL;
 	unsigned lowest = UINT32_MAX, r;
@@ -261,13 +272,13 @@ static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end
 		if ((c->flags & KITH__C_AGAIN) != 0)
 			return c;
 		if ((c->flags & KITH__C_INSIDE) == 0) {
-			if (found == NULL && i < end && !l->found)
+			if (found == NULL && (i < end || (l->wide && c->depth == 1)) && !l->found)
 				found = c;
 			if (found != NULL)
 				break;
 			continue;
 		}
-		r = rank(l, c);
+		r = rank(l, c) << 16 | expected(c, median);
 		if (r < lowest) {
 			lowest = r;
 			found = c;
@@ -276,17 +287,18 @@ static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end
 	return found;
 }
 
-static struct kith__cand *pick(const struct kith_dht *d, struct kith__lookup *l, kith_time now)
+static struct kith__cand *pick(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 {
 	unsigned all = 0xffu, path = 1u << l->requests % d->params.paths;
+	unsigned median = kith__median_us(d) / 250u;
 	struct kith__cand *c;
 
 	for (;;) {
 		size_t end = horizon(l);
 
-		c = d->params.paths > 1 ? best(l, path, end) : NULL;
+		c = d->params.paths > 1 ? best(l, path, end, median) : NULL;
 		if (c == NULL && (d->params.merge != 0 || d->params.paths == 1))
-			c = best(l, all, end);
+			c = best(l, all, end, median);
 		if (c == NULL)
 			return NULL;
 		if ((c->flags & KITH__C_AGAIN) != 0 ||
@@ -313,12 +325,12 @@ static bool ask(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c
 		a.method = KITH__FIND_VALUE;
 		a.seq = l->kind != KITH__LOOK_VALUE || l->found ? l->seq : 0;
 		a.flags = l->kind == KITH__LOOK_KEEP ? KITH__KEEP : 0;
-		a.large = !l->large_used && !l->found && l->kind == KITH__LOOK_VALUE;
+		a.large = l->large < d->params.large && !l->found && l->kind == KITH__LOOK_VALUE;
+		a.medium = l->kind == KITH__LOOK_STORE; /* a token and contacts fit */
 	}
 	if (!kith__ask(d, &a, now))
 		return false;
-	if (a.large && d->req[d->req_count - 1].size == KITH__RPC_LARGE)
-		l->large_used = true;
+	l->large += a.large && d->req[d->req_count - 1].size == KITH__RPC_LARGE;
 	l->bytes += d->req[d->req_count - 1].size;
 	c->flags = (uint8_t)(c->flags & ~KITH__C_AGAIN);
 	c->state = KITH__CAND_FLIGHT;
@@ -370,23 +382,37 @@ static bool extend(struct kith__lookup *l)
 	return any;
 }
 
+/* Slots for the next request. Each slow peer adds one; a publication asks its region at once. */
+static bool has_slot(const struct kith_dht *d, const struct kith__lookup *l,
+		     const struct kith__cand *c)
+{
+	unsigned most = d->params.alpha + l->slow;
+
+	if (l->kind == KITH__LOOK_STORE && (c->flags & KITH__C_INSIDE) != 0)
+		return l->flying < d->params.store_alpha;
+	return l->fast < most && l->flying < d->params.alpha_max;
+}
+
 static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 {
 	struct kith__cand *c;
 
 	l->wants_more = false;
 	for (;;) {
-		while (l->fast < d->params.alpha && l->flying < d->params.alpha_max &&
-		       l->requests < requests_max(l)) {
+		while (l->requests < requests_max(l)) {
 			c = pick(d, l, now);
-			if (c == NULL)
+			if (c == NULL || !has_slot(d, l, c))
 				break;
 			if (!ask(d, l, c, now)) {
 				l->wants_more = true;
 				return;
 			}
 		}
-		if (l->flying != 0 || l->requests >= requests_max(l) || !extend(l))
+		if (l->flying != 0 || l->requests >= requests_max(l))
+			return;
+		if (l->kind == KITH__LOOK_VALUE && !l->found && !l->wide)
+			l->wide = true;
+		else if (!extend(l))
 			return;
 	}
 }
@@ -588,6 +614,7 @@ void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct 
 		return;
 	c->state = KITH__CAND_SLOW;
 	l->fast--;
+	l->slow++;
 }
 
 void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r)
