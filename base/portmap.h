@@ -12,6 +12,28 @@
 
 #include "base/addr.h"
 
+/* ---- what net, node and kithd share ---- */
+enum kith_mapping_proto { KITH_MAPPING_PCP, KITH_MAPPING_NATPMP, KITH_MAPPING_UPNP };
+#define KITH_MAPPING_PROTOS 3u
+
+/* How one protocol fared in the last round. */
+enum kith_mapping_outcome {
+	KITH_MAPPING_SWITCHED_OFF, /* by the owner, or not of this family */
+	KITH_MAPPING_NOT_TRIED,    /* not yet, or another one was granted first */
+	KITH_MAPPING_ASKED,
+	KITH_MAPPING_SILENT,
+	KITH_MAPPING_REFUSED, /* with the protocol's own code */
+	KITH_MAPPING_GRANTED
+};
+
+/* What the owner allows and wants. */
+struct kith_mapping_config {
+	bool use[KITH_MAPPING_PROTOS];
+	uint16_t external; /* port wanted outside; 0 = the one inside */
+	uint32_t lease_s;  /* asked for */
+};
+
+/* ---- messages ---- */
 #define KITH_PORTMAP_BYTES 64u
 
 enum kith_portmap_verb { KITH_PORTMAP_ADD = 1, KITH_PORTMAP_DELETE = 2 };
@@ -42,11 +64,13 @@ struct kith_portmap_reply {
 	uint16_t code;
 };
 
+/* 64 bytes. */
 void kith_portmap_ask_encode(uint8_t out[static KITH_PORTMAP_BYTES],
 			     const struct kith_portmap_ask *a);
 /* KITH_E_MALFORMED: length, version, a value out of range, a byte that must be zero. */
 int kith_portmap_ask_decode(struct kith_portmap_ask *a, const uint8_t *in, size_t len)
 	KITH_MUST_USE;
+/* 64 bytes. */
 void kith_portmap_reply_encode(uint8_t out[static KITH_PORTMAP_BYTES],
 			       const struct kith_portmap_reply *r);
 /* KITH_E_MALFORMED, as above; a grant without a port is malformed too. */

@@ -11,31 +11,12 @@
 #include "base/engine.h"
 #include "base/portmap.h"
 
-enum kith_mapping_proto { KITH_MAPPING_PCP, KITH_MAPPING_NATPMP, KITH_MAPPING_UPNP };
-#define KITH_MAPPING_PROTOS 3u
-
-/* How one protocol fared in the last round. */
-enum kith_mapping_outcome {
-	KITH_MAPPING_SWITCHED_OFF, /* by the owner, or not of this family */
-	KITH_MAPPING_NOT_TRIED,    /* not yet, or another one was granted first */
-	KITH_MAPPING_ASKED,
-	KITH_MAPPING_SILENT,
-	KITH_MAPPING_REFUSED, /* with the protocol's own code */
-	KITH_MAPPING_GRANTED
-};
-
 enum kith_mapping_state {
 	KITH_MAPPING_NONE,       /* off, or no gateway */
 	KITH_MAPPING_NOT_NEEDED, /* the own IPv4 address is a public one */
 	KITH_MAPPING_TRYING,
 	KITH_MAPPING_HELD,
 	KITH_MAPPING_FAILED /* tried again later */
-};
-
-struct kith_mapping_config {
-	bool use[KITH_MAPPING_PROTOS];
-	uint16_t external; /* port wanted outside; 0 = the one inside */
-	uint32_t lease_s;  /* asked for */
 };
 
 /* IPv4, or the pinhole in an IPv6 firewall (PCP only). */

@@ -19,6 +19,7 @@ struct kith__natpmp_answer {
 	uint32_t lifetime_s;       /* MAP; 0 = removed */
 };
 
+/* A request for the external address. */
 void kith__natpmp_encode_address(uint8_t out[static KITH__NATPMP_ADDRESS]);
 /* A mapping for UDP; lifetime 0 removes it, and external must then be 0. */
 void kith__natpmp_encode_map(uint8_t out[static KITH__NATPMP_MAP], uint16_t internal,
