@@ -338,6 +338,11 @@ struct kith_node {
 		kith_time at;
 	} told[8];
 	size_t tolds;
+	struct kith_mapping mapping;
+	enum kith_reach reach;
+	struct kith_addr endpoint; /* where others reach us; none unless reach is YES */
+	bool dht_server;
+	uint32_t test_call; /* who waits for a network test; 0 = nobody */
 	bool dht_ready;
 	kith_time started, phase_since;
 	enum kith_node_phase phase;
@@ -503,6 +508,12 @@ void kith__publish_soon(struct kith_node *n); /* content changed */
 void kith__observed(struct kith_node *n, const struct kith_addr *from,
 		    const struct kith_addr *addr);
 void kith__observed_clear(struct kith_node *n); /* the network changed */
+/* reach.c: the one place that acts on reachability: DHT mode, advertised endpoint. */
+void kith__reachable(struct kith_node *n, enum kith_reach reach, const struct kith_addr *endpoint);
+void kith__reach_init(struct kith_node *n);
+void kith__reach_gateway(struct kith_node *n, const struct kith_addr *addrs, size_t count);
+void kith__reach_tick(struct kith_node *n); /* also after anything else that may change it */
+bool kith__reach_input(struct kith_node *n, const struct kith_dgram_in *in); /* true: ours */
 void kith__publish_free(struct kith_node *n);
 /* The content of a record for the period that starts at start_s. `ahead`: for the time we are away,
  * so without endpoints. Knock: false while no mailbox has the bundle; *whole: all that should. */

@@ -235,7 +235,8 @@ static bool node_input(void *self, const struct kith_dgram_in *in, kith_time now
 	bool mine;
 
 	n->now = now;
-	mine = kith_net_input(n->net, in, now) || kith_dht_input(n->dht, in, now);
+	mine = kith__reach_input(n, in) || kith_net_input(n->net, in, now) ||
+	       kith_dht_input(n->dht, in, now);
 	pump(n);
 	return mine;
 }
@@ -267,6 +268,7 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_net_drop_sessions(n->net, now);
 		kith_dht_network_changed(n->dht, now);
 		break;
+	case KITH_NOTICE_GATEWAY: kith__reach_gateway(n, notice->addrs, notice->addr_count); break;
 	case KITH_NOTICE_SEND_ERROR: break;
 	}
 	pump(n);
@@ -308,6 +310,7 @@ static void node_tick(void *self, kith_time now)
 	kith__mbox_jobs_tick(n);
 	kith__delivery_tick(n);
 	kith__ack_tick(n);
+	kith__reach_tick(n);
 	sweep(n);
 	if (now >= kith_store_deadline(n->account))
 		kith_store_tick(n->account, now);
@@ -338,6 +341,7 @@ static kith_time node_deadline(const void *self)
 	at = earlier(at, kith__mbox_jobs_deadline(n));
 	at = earlier(at, kith__delivery_deadline(n));
 	at = earlier(at, kith__ack_deadline(n));
+	at = earlier(at, kith_mapping_deadline(&n->mapping));
 	at = earlier(at, n->next_sweep);
 	at = earlier(at, kith_store_deadline(n->account));
 	if (n->mailbox != NULL)
@@ -350,7 +354,8 @@ static bool node_output(void *self, struct kith_dgram_out *out, kith_time now)
 	struct kith_node *n = self;
 
 	n->now = now;
-	return kith_net_output(n->net, out, now) || kith_dht_output(n->dht, out, now);
+	return kith_mapping_output(&n->mapping, out, now) || kith_net_output(n->net, out, now) ||
+	       kith_dht_output(n->dht, out, now);
 }
 
 static bool node_job(void *self, struct kith_job **out)
@@ -529,6 +534,7 @@ int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith
 	n->wall_base_ms = cfg->wall_ms;
 	n->next_publish = n->next_choose = n->next_deposit = now;
 	n->next_sweep = now + TICK_SLOW_US;
+	kith__reach_init(n);
 	n->arena = kith_arena_new();
 	if (n->arena == NULL)
 		goto fail;
@@ -588,11 +594,13 @@ void kith_node_free(struct kith_node *n)
 
 bool kith_node_stopping(struct kith_node *n, kith_time now)
 {
+	bool unmapped = kith_mapping_stop(&n->mapping, now);
+
 	n->now = now;
 	if (!n->stopping) {
 		n->stopping = true;
 		kith__ack_tick(n); /* bundled receipts leave before the node does */
 	}
-	return !n->account_busy && !n->mailbox_busy && !n->job_busy && n->open_ops == 0 &&
-	       n->dirties == 0 && n->gate.count == 0 && kith__mbox_jobs_idle(n);
+	return unmapped && !n->account_busy && !n->mailbox_busy && !n->job_busy &&
+	       n->open_ops == 0 && n->dirties == 0 && n->gate.count == 0 && kith__mbox_jobs_idle(n);
 }

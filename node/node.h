@@ -14,6 +14,7 @@
 #include "base/engine.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/portmap.h"
 #include "base/status.h"
 
 struct kith_node;
@@ -36,10 +37,11 @@ struct kith_node_config {
 	unsigned mailbox_members_max; /* 1000 */
 	unsigned mailbox_bits;        /* hashcash bits, 14 */
 	unsigned work_bits; /* work asked of strangers' requests, 18..24 (0..24 in own networks) */
-	unsigned ack_delay_s; /* mean delay of receipts through mailboxes, 300 */
-	bool publish_address; /* endpoints in the presence record (contacts see them) */
-	const char *version;  /* program version, for hello and status */
-	const uint8_t *seeds; /* saved seeds file content, or NULL */
+	unsigned ack_delay_s;           /* mean delay of receipts through mailboxes, 300 */
+	bool publish_address;           /* endpoints in the presence record (contacts see them) */
+	struct kith_mapping_config map; /* port mapping; all zero: none */
+	const char *version;            /* program version, for hello and status */
+	const uint8_t *seeds;           /* saved seeds file content, or NULL */
 	size_t seeds_len;
 };
 
@@ -275,6 +277,42 @@ struct kith_node_status {
 	bool protected_profile;
 };
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out);
+/* ---- reachability ---- */
+enum kith_reach { KITH_REACH_UNKNOWN, KITH_REACH_NO, KITH_REACH_YES };
+enum kith_reach_why {
+	KITH_WHY_OFF,        /* port mapping is off, and nothing else is known */
+	KITH_WHY_TRYING,     /* the router is being asked */
+	KITH_WHY_UNSEEN,     /* the own address is public, and no peer has confirmed it */
+	KITH_WHY_UNTOLD,     /* granted by a router that does not know its address; no peer yet */
+	KITH_WHY_OWN,        /* YES: the own address is public, peers see it */
+	KITH_WHY_MAPPED,     /* YES: the router forwards a port */
+	KITH_WHY_PINHOLE,    /* YES: the router's IPv6 firewall lets a port in */
+	KITH_WHY_CARRIER,    /* the provider shares its addresses (100.64/10) */
+	KITH_WHY_DOUBLE,     /* the router is behind another router */
+	KITH_WHY_DIFFERS,    /* the router names another address than peers see */
+	KITH_WHY_NO_GATEWAY, /* no router */
+	KITH_WHY_REFUSED,    /* the router refuses */
+	KITH_WHY_SILENT      /* the router answers none of the protocols */
+};
+struct kith_node_reach {
+	enum kith_reach reach;
+	enum kith_reach_why why;
+	struct kith_addr endpoint; /* YES: where others reach us */
+	bool gateway, trying, held;
+	enum kith_mapping_proto how; /* held */
+	uint32_t lease_s;
+	uint64_t took_us;
+	enum kith_mapping_outcome outcome[KITH_MAPPING_PROTOS], pinhole;
+	uint16_t code[KITH_MAPPING_PROTOS];
+};
+void kith_node_reach(const struct kith_node *n, struct kith_node_reach *out);
+/* Asks the router now. Reply: when the answer is known, 30 s at the latest. STATE: one runs. */
+int kith_node_network_test(struct kith_node *n, uint32_t call, kith_time now) KITH_MUST_USE;
+/* UPnP is spoken by another process: whether it is there, its next job, what it answered. */
+void kith_node_portmap_helper(struct kith_node *n, bool there, kith_time now);
+bool kith_node_portmap_ask(struct kith_node *n, struct kith_portmap_ask *out, kith_time now);
+void kith_node_portmap_reply(struct kith_node *n, const struct kith_portmap_reply *r,
+			     kith_time now);
 /* Wall clock at the last turn, Unix ms. */
 uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */

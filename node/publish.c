@@ -366,6 +366,8 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 
 	if (!n->cfg.publish_address)
 		return 0;
+	if (!kith_addr_is_none(&n->endpoint))
+		count = endpoint_add(out, count, &n->endpoint);
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < n->own_addrs; i++)
 			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1))

@@ -150,6 +150,7 @@ static const struct {
 	const char *folder, *names;
 } noun_table[] = {
 	{"dht", "kith_peerbook_*"},
+	{"net", "kith_mapping_*"},
 	{"net/uv", "kith_driver_*"},
 	{"store", "kith_profile_* kith_op kith_op_* kith_rows_*"},
 	{"sim", "sim_*"}, /* sim.h is private to one program: nothing links against these names */
