@@ -91,7 +91,7 @@ struct kith_tag_chain {
 	uint8_t t[32];
 	uint32_t at; /* t is T_at */
 	uint8_t ahead[32];
-	uint32_t ahead_at; /* receive, memory only: end of the table's window */
+	uint32_t ahead_at; /* receive, memory only: end of the table's window, 0: not in it */
 };
 struct kith_tag_list { /* one direction, one list version */
 	uint32_t version;
@@ -631,24 +631,37 @@ void kith__tagbook_acked(struct kith_contact *c, uint32_t version,
 /* Which contact (and request) a listed tag at mailbox ml belongs to. */
 struct kith_tag_match {
 	struct kith_contact *c;
+	struct kith_tag_list *list;
 	int request; /* -1 = session */
 	uint32_t version, index;
 	struct kith_tag_keys keys;
 };
+/* Among the tags of the table: of each chain 64 beyond the greatest consumed index, and gaps. */
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32],
 			 const uint8_t tag[static 16], struct kith_tag_match *m);
+/* The same for a tag whose place was found before, anywhere within 1,024 indices. */
+struct kith__tag_place {
+	uint64_t contact;
+	uint32_t version, index;
+};
+bool kith__tagbook_find(struct kith_node *n, const struct kith__tag_place *p,
+			const uint8_t ml[static 32], const uint8_t tag[static 16],
+			struct kith_tag_match *m);
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m);
 void kith__tagbook_announced(struct kith_node *n, struct kith_contact *c, uint32_t version,
 			     uint32_t index);
-/* After a LIST on return from absence, and daily: lets `match` find those of the listed tags that
- * lie beyond the table, within 1,024 indices. */
-void kith__tagbook_stream(struct kith_node *n, const uint8_t ml[static 32],
-			  const uint8_t (*tags)[16], size_t count);
+/* Calls fn for every receive list of a contact: the session's and those of open requests. */
+typedef void (*kith__tag_list_fn)(struct kith_node *n, struct kith_contact *c,
+				  struct kith_tag_list *l, void *ctx);
+void kith__tagbook_each(struct kith_node *n, struct kith_contact *c, kith__tag_list_fn fn,
+			void *ctx);
 void kith__tagbook_drop(struct kith_node *n, struct kith_contact *c, int dir,
 			unsigned i); /* list i of a direction (0 send, 1 receive) and its rows */
 void kith__tagbook_free(struct kith_node *n);
-void kith__tagbook_sweep(struct kith_node *n);   /* hourly: superseded lists end after 30 days */
-void kith__tagbook_changed(struct kith_node *n); /* rebuild the table of expected tags */
+void kith__tagbook_sweep(struct kith_node *n); /* hourly: superseded lists end after 30 days */
+/* Receive lists came or went: new ones enter the table, and it is made anew once a fifth of it
+ * belongs to lists that are gone. */
+void kith__tagbook_changed(struct kith_node *n);
 
 /* mbox_jobs.c: one-shot work at anybody's mailboxes, each on a link of its own */
 typedef void (*kith_put_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status,

@@ -293,29 +293,32 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 }
 
 /* An opened blob: its tag serves no more, its pre-image is shown in a day. */
-static void opened(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16],
+static void opened(struct kith_node *n, const struct kith__tag_place *at,
+		   const uint8_t ml[static 32], const uint8_t tag[static 16],
 		   const uint8_t d[static 32])
 {
 	const struct kith_own_box *b = kith__own_box(n, ml);
 	uint64_t due_s = kith__wall_s(n) + DELETE_S + kith_rng_below(n->rng, DELETE_S / 2);
 	struct kith_tag_match m;
 
-	if (kith__tagbook_match(n, ml, tag, &m)) /* an accept moved it from request to session */
+	if (kith__tagbook_find(n, at, ml, tag, &m)) /* an accept moved it from request to session */
 		kith__tagbook_consumed(n, &m);
 	kith_wipe(&m, sizeof(m));
 	kith__todelete_add(n, ml, b == NULL ? NULL : &b->e.addr, d, due_s * 1000,
 			   kith__wall_s(n) + EXPIRY_S);
 }
 
-static enum outcome take_message(struct kith_node *n, const uint8_t ml[static 32],
-				 const uint8_t tag[static 16], const uint8_t blob[static KITH_BLOB])
+static enum outcome take_message(struct kith_node *n, const struct kith__want *w,
+				 const uint8_t ml[static 32], const uint8_t tag[static 16],
+				 const uint8_t blob[static KITH_BLOB])
 {
+	const struct kith__tag_place at = {w->contact, w->epoch, w->index};
 	struct kith_tag_match m;
 	uint8_t inner[KITH_INNER];
 	uint8_t d[32];
 	bool ok;
 
-	if (!kith__tagbook_match(n, ml, tag, &m))
+	if (!kith__tagbook_find(n, &at, ml, tag, &m))
 		return DONE;
 	if (kith__blob_unwrap(inner, m.keys.wrap, tag, blob) != KITH_OK) {
 		kith_wipe(&m, sizeof(m));
@@ -328,7 +331,7 @@ static enum outcome take_message(struct kith_node *n, const uint8_t ml[static 32
 		ok = kith__request_answered(n, m.c, (unsigned)m.request, inner);
 	kith_wipe(&m, sizeof(m));
 	if (ok)
-		opened(n, ml, tag, d);
+		opened(n, &at, ml, tag, d);
 	else
 		n->fetch->unopened++;
 	kith_wipe(d, sizeof(d));
@@ -411,7 +414,7 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 		if (f->there[at] && copy.knock)
 			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
 		else if (f->there[at])
-			out = take_message(n, from->ml, g.tag[at], f->blob[at]);
+			out = take_message(n, &copy, from->ml, g.tag[at], f->blob[at]);
 		if (out == NEXT_COPY && f->there[at] && !copy.knock)
 			f->corrupt++;
 		settle(n, w, place, out);

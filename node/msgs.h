@@ -19,13 +19,18 @@ int kith__tagchain_keys(const struct kith_tag_chain *chain, uint32_t i, struct k
 	KITH_MUST_USE;
 /* True while index i of a receive list is neither consumed nor out of its window. */
 bool kith__tagbook_unused(const struct kith_tag_list *l, uint32_t index);
+/* 1 + the greatest consumed index of a receive list, counted from its base; 0: none is. */
+uint32_t kith__tagbook_reach(const struct kith_tag_list *l);
 /* Moves the chains of a receive list `by` steps on, out of the table. */
-void kith__tagtable_forget(struct kith_node *n, struct kith_tag_list *l, uint32_t by);
+void kith__tagtable_forget(struct kith_node *n, const struct kith_contact *c,
+			   struct kith_tag_list *l, uint32_t by);
+/* Words in the table. */
+size_t kith__tagtable_words(const struct kith_node *n);
 /* Fills the windows of a receive list's chains. */
-void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, int request,
-			   struct kith_tag_list *l);
+void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l);
 /* Takes all tags of a receive list out of the table; the list itself is unchanged. */
-void kith__tagtable_remove(struct kith_node *n, const struct kith_tag_list *l);
+void kith__tagtable_remove(struct kith_node *n, const struct kith_contact *c,
+			   const struct kith_tag_list *l);
 
 /* ---- outbox.c ---- */
 /* Appends without sealing and without a row; takes nothing over. NULL: full, no memory. */
