@@ -58,18 +58,21 @@ struct kith__keyfile {
 };
 /* Head, wrappers and checksum; the body stays sealed. KITH_E_MALFORMED, KITH_E_VERSION. */
 int kith__keyfile_parse(struct kith__keyfile *kf, const uint8_t *in, size_t len) KITH_MUST_USE;
-/* The master key by passphrase, or by a wrapper without one. KITH_E_AUTH, KITH_E_NOMEM. */
+/* The master key by passphrase or recovery words, or by a wrapper without one. KITH_E_AUTH,
+ * KITH_E_NOMEM. */
 int kith__keyfile_unwrap(const struct kith__keyfile *kf, const char *pass, size_t pass_len,
 			 uint8_t master[static 32]) KITH_MUST_USE;
 /* Opens the body of the file parsed before. KITH_E_AUTH, KITH_E_MALFORMED. */
 int kith__keyfile_body(struct kith__keyfile *kf, const uint8_t in[static KITH__KEYFILE],
 		       const uint8_t master[static 32]) KITH_MUST_USE;
-/* Adds a wrapper; pass NULL = kind 4. KITH_E_FULL, KITH_E_NOMEM. */
+/* Adds a wrapper; pass NULL = kind 4, recovery words = kind 2. KITH_E_FULL, KITH_E_NOMEM. */
 int kith__keyfile_wrap(struct kith__keyfile *kf, const uint8_t master[static 32], const char *pass,
 		       size_t pass_len, uint32_t passes, uint32_t kib, struct kith_rng *rng)
 	KITH_MUST_USE;
 void kith__keyfile_encode(const struct kith__keyfile *kf, const uint8_t master[static 32],
 			  struct kith_rng *rng, uint8_t out[static KITH__KEYFILE]);
 bool kith__keyfile_protected(const struct kith__keyfile *kf);
+bool kith__keyfile_has(const struct kith__keyfile *kf, enum kith__wrap kind);
+void kith__keyfile_drop(struct kith__keyfile *kf, enum kith__wrap kind); /* all of this kind */
 
 #endif

@@ -33,12 +33,26 @@ struct kith_profile {
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
 	struct kith_arena *arena; /* locked memory; NULL on a given disk: the table's memory */
-	uint8_t *master;          /* 32 bytes */
+	bool locked;              /* `master` and the body of the key file are not there */
+	uint32_t argon_passes, argon_kib;
+	uint8_t *master; /* 32 bytes */
 	struct kith__keyfile keyfile;
 };
 /* Zeroed memory for keys, at most 64 bytes; wiped when given back. NULL: none. */
 uint8_t *kith__secret_get(struct kith_profile *p, size_t size) KITH_MUST_USE;
 void kith__secret_put(struct kith_profile *p, uint8_t *secret, size_t size);
+extern const char *const kith__profile_copies[2]; /* names of the key file's copies */
+/* Allocates and opens the directory; `create` makes it. */
+int kith__profile_begin(const struct kith_profile_config *cfg, bool create,
+			struct kith_profile **out) KITH_MUST_USE;
+int kith__profile_take_lock(struct kith_profile *p) KITH_MUST_USE;
+/* *any: a copy of the key file is there. Looks before it locks, so that asking leaves no lock file
+ * where no profile is. KITH_E_MALFORMED: databases without a key file. */
+int kith__profile_there(struct kith_profile *p, bool *any) KITH_MUST_USE;
+/* Adds a wrapper at the profile's cost; on a small machine with less memory. */
+#define KITH__ARGON_KIB_SMALL 65536u
+int kith__profile_wrap(struct kith_profile *p, struct kith__keyfile *kf, const char *pass,
+		       size_t pass_len) KITH_MUST_USE;
 int kith__profile_save(struct kith_profile *p) KITH_MUST_USE; /* both copies, counter + 1 */
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32]);

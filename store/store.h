@@ -37,11 +37,32 @@ struct kith_profile_config {
  */
 int kith_profile_create(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
 			struct kith_profile **out) KITH_MUST_USE;
-/* Takes the lock, reads and mends the key file, unwraps. KITH_E_NOTFOUND (no profile here),
- * KITH_E_LOCKED (in use), KITH_E_AUTH (passphrase wrong or missing), KITH_E_MALFORMED (both copies
- * damaged: never a new identity), KITH_E_VERSION, KITH_E_IO. */
+/* Takes the lock, reads and checks the key file; the profile is locked. KITH_E_NOTFOUND (no profile
+ * here), KITH_E_LOCKED (in use), KITH_E_MALFORMED (both copies damaged, or lost beside databases:
+ * never a new identity), KITH_E_VERSION, KITH_E_IO. */
+int kith_profile_attach(const struct kith_profile_config *cfg, struct kith_profile **out)
+	KITH_MUST_USE;
+/* Unwraps the keys of a locked profile by passphrase or recovery words (NULL: neither) and mends
+ * the key file. KITH_E_AUTH (wrong or missing), KITH_E_NOMEM, and as attach. Takes half a second,
+ * right or wrong: on a worker. */
+int kith_profile_unlock(struct kith_profile *p, const char *pass, size_t pass_len) KITH_MUST_USE;
+/* Wipes the keys; its stores are closed. The lock stays. */
+void kith_profile_lock(struct kith_profile *p);
+/* Attach and unlock. */
 int kith_profile_open(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
 		      struct kith_profile **out) KITH_MUST_USE;
+bool kith_profile_locked(const struct kith_profile *p);
+/* Whether this passphrase, or these words, open the profile. KITH_E_AUTH, KITH_E_NOMEM. Any time;
+ * half a second. */
+int kith_profile_check(struct kith_profile *p, const char *pass, size_t pass_len) KITH_MUST_USE;
+/* Sets, changes or (NULL) removes the passphrase of an open profile; recovery words stay as they
+ * are. KITH_E_STATE: these are recovery words. KITH_E_NOMEM, KITH_E_IO, KITH_E_NOSPACE: as before.
+ */
+int kith_profile_passphrase(struct kith_profile *p, const char *pass, size_t pass_len)
+	KITH_MUST_USE;
+/* Draws recovery words in place of earlier ones; `words` holds KITH_WORDS_TEXT (base/words.h). */
+int kith_profile_recovery(struct kith_profile *p, char *words) KITH_MUST_USE;
+bool kith_profile_has_words(const struct kith_profile *p);
 /* One sentence about the last failure of create or open in `dir`, for people. Never NULL. */
 const char *kith_profile_sentence(int status);
 void kith_profile_close(struct kith_profile *p);           /* after its stores; NULL is legal */
