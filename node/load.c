@@ -161,6 +161,10 @@ static int load_meta(struct kith_node *n, uint64_t *made_s)
 			n->id->record_seq = (uint64_t)kith_rows_int(&r, 1);
 		else if (strcmp(k, "list_version") == 0)
 			n->list_version = (uint32_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "restored_s") == 0)
+			n->restored_s = (uint64_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "session_epoch") == 0)
+			n->epoch = (uint32_t)kith_rows_int(&r, 1);
 	}
 	return KITH_OK;
 }
@@ -254,6 +258,7 @@ static struct kith_contact *row_contact(struct kith_node *n, const struct kith_r
 	c->blocked = (state & 256) != 0;
 	c->newer = (state & 512) != 0;
 	c->i_am_a = (state & 1024) != 0;
+	c->renewed = (state & 2048) != 0;
 	column_text(r, 3, c->name, sizeof(c->name));
 	column_text(r, 4, c->alias, sizeof(c->alias));
 	c->verified = kith_rows_int(r, 5) != 0;

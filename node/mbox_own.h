@@ -104,7 +104,7 @@ struct kith__group { /* one bucket with the secrets that share it */
 	struct kith_mbox_bucket b;
 	unsigned secrets;
 	uint64_t secret[KITH__SECRETS];
-	bool caps, listed;
+	bool listed;
 	uint32_t day, pos; /* listed up to here */
 };
 enum kith__reader_state { KITH__CLOSED, KITH__OPENING, KITH__LISTING, KITH__STANDING };
@@ -149,7 +149,7 @@ struct kith__place { /* where a copy of a wanted blob lies */
 };
 struct kith__want { /* a blob for us that waits at one mailbox or more */
 	bool knock, asked;
-	uint64_t contact; /* knock: cursor number of its cap */
+	uint64_t contact; /* knock: cursor number of its cap or P */
 	uint32_t epoch;   /* knock: day; else list version */
 	uint32_t index;   /* knock: slot */
 	int request;
@@ -201,7 +201,7 @@ void kith__sieve_expected(struct kith_node *n, const uint8_t ml[static 32],
 /* Begins or continues the pass of a reader; one slice a call. */
 void kith__sieve_run(struct kith_node *n, unsigned reader);
 kith_time kith__sieve_deadline(const struct kith_node *n, const struct kith__sieve *s);
-/* mbox_knocks.c: knocks for the caps of `g` among tags that the mailbox files under `day` (> 0):
+/* mbox_knocks.c: knocks for the secrets of `g` among tags that the mailbox files under `day` (> 0):
  * at once where the table is ready, else when it is. Then: drops what `r` lists no more. */
 void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);

@@ -279,12 +279,17 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 	unsigned i;
 
 	for (i = 0; i < secrets; i++) {
-		if (s[i].id != w->contact || !s[i].cap)
+		const struct kith__request_way way = {.from_contact = !s[i].cap,
+						      .ml = ml,
+						      .day = w->epoch};
+
+		if (s[i].id != w->contact)
 			continue;
 		kith__request_place(place, wrap, s[i].s, w->epoch, (uint16_t)w->index, ml);
-		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK)
-			kith__request_arrived(n, ml, w->epoch, inner);
 		out = NEXT_COPY; /* what lies in this slot elsewhere is not a copy of it */
+		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK &&
+		    !kith__request_arrived(n, &way, inner))
+			out = NOT_YET;
 		break;
 	}
 	kith_wipe(s, sizeof(s));
@@ -308,12 +313,14 @@ static void opened(struct kith_node *n, const struct kith__tag_place *at,
 			   kith__wall_s(n) + EXPIRY_S);
 }
 
+/* `first`: it was not tried before. */
 static enum outcome take_message(struct kith_node *n, const struct kith__want *w,
 				 const uint8_t ml[static 32], const uint8_t tag[static 16],
-				 const uint8_t blob[static KITH_BLOB])
+				 const uint8_t blob[static KITH_BLOB], bool first)
 {
 	const struct kith__tag_place at = {w->contact, w->epoch, w->index};
 	struct kith_tag_match m;
+	struct kith_contact *c;
 	uint8_t inner[KITH_INNER];
 	uint8_t d[32];
 	bool ok;
@@ -325,15 +332,18 @@ static enum outcome take_message(struct kith_node *n, const struct kith__want *w
 		return NEXT_COPY;
 	}
 	memcpy(d, m.keys.d, 32);
+	c = m.c;
 	if (m.request < 0)
-		ok = kith__inbox_frame(n, m.c, inner, sizeof(inner), false);
+		ok = kith__inbox_frame(n, c, inner, sizeof(inner), false);
 	else
-		ok = kith__request_answered(n, m.c, (unsigned)m.request, inner);
-	kith_wipe(&m, sizeof(m));
+		ok = kith__request_answered(n, c, (unsigned)m.request, inner);
 	if (ok)
 		opened(n, &at, ml, tag, d);
 	else
 		n->fetch->unopened++;
+	if (!ok && m.request < 0 && first)
+		kith__heal_doubt(n, c);
+	kith_wipe(&m, sizeof(m));
 	kith_wipe(d, sizeof(d));
 	return ok ? DONE : NOT_YET;
 }
@@ -414,7 +424,8 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 		if (f->there[at] && copy.knock)
 			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
 		else if (f->there[at])
-			out = take_message(n, &copy, from->ml, g.tag[at], f->blob[at]);
+			out = take_message(n, &copy, from->ml, g.tag[at], f->blob[at],
+					   copy.tries == 0);
 		if (out == NEXT_COPY && f->there[at] && !copy.knock)
 			f->corrupt++;
 		settle(n, w, place, out);

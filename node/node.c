@@ -121,6 +121,7 @@ static void link_up(struct kith_node *n, const struct kith_net_event *e)
 		return;
 	kith__presence_session(n, c, e->session);
 	kith__delivery_session(n, c, e->session);
+	kith__heal_link_up(n, c);
 }
 
 static struct kith_contact *contact_of_session(const struct kith_node *n, uint32_t session)
@@ -157,16 +158,25 @@ static void link_state(struct kith_node *n, uint32_t peer)
 	kith__row_device(n, c);
 }
 
-/* kind 1 | bytes (transport.md 6): 1 full frame, 2 light frame; others are of later versions. */
+/* kind 1 | bytes (transport.md 6): 1 full frame, 2 light frame, 5 re-session; others are of later
+ * versions. */
 static void link_message(struct kith_node *n, const struct kith_net_event *e)
 {
 	struct kith_contact *c = contact_of_session(n, e->session);
+	uint8_t kind = e->len < 2 ? 0 : e->data[0];
 
-	if (c == NULL || e->len < 2 || (e->data[0] != 1 && e->data[0] != 2)) {
+	if (c == NULL || (kind != 1 && kind != 2 && kind != 5)) {
 		n->unknown_kinds++;
 		return;
 	}
 	c->last_seen_ms = kith__wall_ms(n);
+	if (kind == 5) {
+		kith__heal_message(n, c, e->data + 1, e->len - 1);
+		return;
+	}
+	if (kith__healing(c) && e->len == 1 + KITH_INNER &&
+	    kith__request_answer_try(n, c, e->data + 1))
+		return;
 	(void)kith__inbox_frame(n, c, e->data + 1, e->len - 1, true);
 }
 

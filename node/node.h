@@ -121,6 +121,7 @@ struct kith_node_contact {
 	enum kith_contact_state state;
 	bool verified, blocked, online, newer;
 	bool stalled; /* restored from a copy: messages wait for a new session */
+	bool renewed; /* began a new session since it was verified last */
 	unsigned request_kept;
 	uint64_t request_until_s;        /* REQUESTED: copies of the request */
 	uint64_t added_ms, last_seen_ms; /* 0 = unknown */
