@@ -162,6 +162,7 @@ int kith__cmd_history(struct kith__cli *cli);
 int kith__cmd_tail(struct kith__cli *cli);
 int kith__cmd_status(struct kith__cli *cli);
 int kith__cmd_mailboxes(struct kith__cli *cli);
+int kith__cmd_network_test(struct kith__cli *cli);
 int kith__cmd_mailbox_pin(struct kith__cli *cli);
 int kith__cmd_rpc(struct kith__cli *cli);
 /* complete.c: for the shells. */

@@ -11,6 +11,8 @@ const struct kith__verb kith__verb[] = {
 	 BIT(NAME) | BIT(SELF), 0, 1},
 	{"down", "", "Ends the node in good order.", kith__cmd_down, 0, 0, 0},
 	{"status", "", "Says how the network is.", kith__cmd_status, 0, 0, 0},
+	{"network test", "", "Asks the router for a port, and says whether others can reach you.",
+	 kith__cmd_network_test, 0, 0, 0},
 	{"invite", "[--label X] [--qr] [--with-my-address]",
 	 "Makes a link for somebody to add you.", kith__cmd_invite,
 	 BIT(LABEL) | BIT(QR) | BIT(SELF), 0, 0},

@@ -349,9 +349,16 @@ kith_time kith_mapping_deadline(const struct kith_mapping *m)
 {
 	kith_time at = m->upnp.busy ? m->upnp.until : KITH_NEVER;
 
-	if (m->stopping)
-		return m->side[0].next_try < m->side[1].next_try ? m->side[0].next_try
-								 : m->side[1].next_try;
+	if (m->stopping) {
+		for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++) {
+			const struct kith__mapping_side *s = &m->side[f];
+
+			if (s->out[KITH_MAPPING_PCP] || s->out[KITH_MAPPING_NATPMP])
+				return 0; /* the removal does not wait for a timer */
+			at = s->next_try < at ? s->next_try : at;
+		}
+		return at;
+	}
 	for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++) {
 		const struct kith__mapping_side *s = &m->side[f];
 

@@ -299,6 +299,8 @@ struct kith_node_reach {
 	enum kith_reach reach;
 	enum kith_reach_why why;
 	struct kith_addr endpoint; /* YES: where others reach us */
+	struct kith_addr external; /* held: what the router says */
+	uint16_t port;             /* the own one */
 	bool gateway, trying, held;
 	enum kith_mapping_proto how; /* held */
 	uint32_t lease_s;

@@ -133,6 +133,8 @@ void kith_node_reach(const struct kith_node *n, struct kith_node_reach *out)
 	out->gateway = v4.gateway || v6.gateway;
 	out->trying = v4.trying || v6.trying;
 	out->held = v4.state == KITH_MAPPING_HELD;
+	out->external = v4.external;
+	out->port = n->own_addrs > 0 ? n->own_addr[0].port : 0;
 	out->how = v4.how;
 	out->lease_s = v4.lease_s;
 	out->took_us = v4.took_us;
@@ -158,6 +160,8 @@ void kith__reachable(struct kith_node *n, enum kith_reach reach, const struct ki
 		      (reach == KITH_REACH_YES && n->cfg.publish_address);
 	bool moved = !kith_addr_equal(&n->endpoint, endpoint);
 
+	for (size_t i = 0; i < n->own_addrs; i++) /* those are published anyway */
+		moved &= !kith_addr_equal(&n->own_addr[i], endpoint);
 	n->reach = reach;
 	n->endpoint = *endpoint;
 	if (server != n->dht_server) {

@@ -100,7 +100,7 @@ static const struct {
 	{"microhttpd.h", "node/kithd/"},
 	{"miniupnpc/", "net/portmap/"},
 	{"mpi.h", "sim/mpi.c"},
-	{"netdb.h", "client/"},
+	{"netdb.h", "client/ net/portmap/guard.c"},
 	{"sys/socket.h sys/un.h netinet/ arpa/inet.h net/if.h ifaddrs.h poll.h linux/netlink.h "
 	 "linux/rtnetlink.h linux/udp.h linux/errqueue.h linux/if_addr.h sys/epoll.h",
 	 "net/uv/ net/portmap/ node/kithd/ client/"},
@@ -139,7 +139,7 @@ static const struct {
 	{"sprintf vsprintf strcpy stpcpy strcat strncpy strncat gets strtok strtok_r atoi atol "
 	 "atoll system popen alloca setjmp sigsetjmp longjmp",
 	 "", "banned everywhere"},
-	{"fork vfork", "net/portmap/ node/kithd/main.c client/up.c tests/", "few may fork"},
+	{"fork vfork", "net/portmap/ node/kithd/portmap.c client/up.c tests/", "few may fork"},
 	{"pthread_create pthread_mutex_* pthread_cond_* pthread_rwlock_* thrd_* mtx_* uv_thread_* "
 	 "uv_queue_work uv_mutex_* uv_cond_* uv_rwlock_* uv_sem_*",
 	 "net/uv/worker.c sim/parallel.c tests/", "threads live in the workers"},

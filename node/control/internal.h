@@ -272,6 +272,9 @@ void kith__control_verify_digits(char out[static 61], const uint8_t a[static 32]
 /* qr.c: {"size","rows"} or NULL; level L or M. */
 json_t *kith__control_qr(const char *text, char level);
 
+/* reach.c: whether others can reach this node, and if not why. */
+json_t *kith__control_reach_object(struct kith_control *c);
+
 /* sentence.c: the object of node.status, `counters` included where asked for. */
 json_t *kith__control_status_object(struct kith_control *c, bool counters);
 json_t *kith__control_metrics_text(struct kith_control *c);

@@ -143,7 +143,7 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 
 	kith_node_status(c->n, &s);
 	ago = c->now > s.since ? (c->now - s.since) / KITH_US_PER_MS : 0;
-	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o}", "state",
+	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o,s:o}", "state",
 			phase_name(s.phase), "since",
 			kith__control_time_or_null(wall > ago ? wall - ago : 0), "sentence",
 			whole_sentence(&s, c->now), "advice", advice(s.phase), "peers",
@@ -151,7 +151,8 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 			"path", s.direct ? json_string("direct") : json_null(), "mailboxes",
 			"found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted, "answering",
 			(int)s.mailboxes_answering, "waiting", "messages", (json_int_t)s.waiting,
-			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s));
+			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s), "reach",
+			kith__control_reach_object(c));
 	if (out != NULL && counters) {
 		json_t *all = json_object();
 

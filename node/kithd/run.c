@@ -137,6 +137,7 @@ void kith__kithd_wake(void *ctx, kith_time now)
 	}
 	if (k->stopping)
 		stop_step(k, now);
+	kith__kithd_portmap_turn(k, now);
 	kith__kithd_log_drain(k);
 }
 

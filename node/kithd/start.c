@@ -163,6 +163,9 @@ static int new_node(struct kithd *k)
 				       .version = KITH_VERSION};
 	int status;
 
+	if (kith__kithd_maps(c))
+		cfg.map = c->mapping;
+
 	k->seeds = kith_alloc_zero(NULL, 1, SEEDS_BYTES);
 	if (k->seeds == NULL)
 		return KITH_E_NOMEM;
@@ -190,6 +193,8 @@ static int try_driver(struct kithd *k, const struct kith_addr *v4, const struct 
 					 .bind4 = *v4,
 					 .bind6 = *v6,
 					 .wake = kith__kithd_wake,
+					 .gateways = kith__kithd_maps(&k->cfg),
+					 .portmapped = kith__kithd_portmapped,
 					 .ctx = k};
 
 	return kith_driver_new(&cfg, &k->driver);
@@ -266,6 +271,7 @@ int kith__kithd_start(struct kithd *k)
 	code = new_driver(k);
 	if (code >= 0)
 		return code;
+	kith__kithd_portmap_attach(k);
 	k->control = kith_control_new(NULL, k->node, &host);
 	if (k->control == NULL) {
 		kith__kithd_say(k, KITH_LOG_ERROR, "There is not enough memory.");

@@ -390,6 +390,17 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 	*out = n->state;
 }
 
+void kith_node_reach(const struct kith_node *n, struct kith_node_reach *out)
+{
+	*out = n->reach;
+}
+
+int kith_node_network_test(struct kith_node *n, uint32_t call, kith_time now)
+{
+	(void)now;
+	return answer(n, call, KITH_REPLY_DONE, false);
+}
+
 uint64_t kith_node_wall_ms(const struct kith_node *n)
 {
 	(void)n;

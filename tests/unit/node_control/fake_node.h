@@ -32,6 +32,7 @@ struct kith_node {
 	enum kith_step step; /* of all own messages */
 	unsigned writes, says;
 	struct kith_node_status state;
+	struct kith_node_reach reach;
 	bool live;
 };
 
