@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One job with an Internet Gateway Device (UPnP IGD 1 and 2), by miniupnpc. Runs in a child that
- * may crash or hang at any line of it; guard.c says where its sockets may go. Order: the router that
- * the note names, else a search of one second, else of two.
+ * may crash or hang at any line of it; guard.c says where its sockets may go. Order: the router
+ * that the note names, else a search of one second, else of two.
  */
 #include <miniupnpc/miniupnpc.h>
 #include <miniupnpc/miniwget.h>
@@ -87,9 +87,9 @@ static void take_note(struct kith__portmap_note *note, const char *url)
 
 static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
 {
-	static const char *const kinds[] = {
-		"urn:schemas-upnp-org:device:InternetGatewayDevice:2",
-		"urn:schemas-upnp-org:device:InternetGatewayDevice:1", NULL};
+	static const char *const kinds[] = {"urn:schemas-upnp-org:device:InternetGatewayDevice:2",
+					    "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
+					    NULL};
 	unsigned seen = 0;
 	int error = 0;
 	const struct UPNPDev *d = upnpDiscoverDevices(kinds, wait_ms, g->local, NULL,
@@ -131,9 +131,9 @@ struct numbers {
 static bool is_taken(const struct igd *g, const char *external)
 {
 	char client[40] = "", port[6] = "", text[80] = "", enabled[4] = "", lease[16] = "";
-	int error = UPNP_GetSpecificPortMappingEntry(g->urls.controlURL, g->service, external,
-						     "UDP", NULL, client, port, text, enabled,
-						     lease);
+	int error =
+		UPNP_GetSpecificPortMappingEntry(g->urls.controlURL, g->service, external, "UDP",
+						 NULL, client, port, text, enabled, lease);
 
 	return error == UPNPCOMMAND_SUCCESS && strcmp(client, g->local) != 0;
 }
