@@ -14,9 +14,9 @@ struct kith__fresh {
 	uint8_t link[32]; /* first link root, of `day` */
 	uint64_t day;
 	bool i_am_a;
-	uint32_t epoch, floor;  /* of the session; requests of the peer not above it are void */
-	struct kith_cert cert;  /* of the peer */
-	uint32_t list_version;  /* the peer's mailboxes */
+	uint32_t epoch, floor; /* of the session; requests of the peer not above it are void */
+	struct kith_cert cert; /* of the peer */
+	uint32_t list_version; /* the peer's mailboxes */
 	unsigned boxes;
 	struct kith_list_entry box[KITH_MAILBOXES_MAX];
 	bool with_mk;

@@ -25,7 +25,7 @@
 #define SEALS (UINT32_C(1) << 20)
 static struct {
 	uint64_t key, content;
-} *seal;
+} * seal;
 static unsigned seals, repeated;
 
 void __real_kith_seal(uint8_t *out, const uint8_t nonce[static 24], const uint8_t key[static 32],
@@ -162,13 +162,13 @@ static void begin(unsigned nodes)
 	town_reply(&t, ALICE);
 	(void)snprintf(link, sizeof(link), "%s", t.n[ALICE].text);
 	town_run(&t, 30 * SEC);
-	CHECK_OK(kith_node_contact_add(t.n[BOB].node, link, strlen(link), "", "", town_call(&t, BOB),
-				       t.now));
+	CHECK_OK(kith_node_contact_add(t.n[BOB].node, link, strlen(link), "", "",
+				       town_call(&t, BOB), t.now));
 	town_reply(&t, BOB);
 	CHECK(town_until(&t, 120 * SEC, has_request, ALICE));
 	CHECK(kith_node_request(t.n[ALICE].node, 0, &r));
-	CHECK_OK(kith_node_request_accept(t.n[ALICE].node, r.id, NULL, town_call(&t, ALICE),
-					  t.now));
+	CHECK_OK(
+		kith_node_request_accept(t.n[ALICE].node, r.id, NULL, town_call(&t, ALICE), t.now));
 	town_reply(&t, ALICE);
 	CHECK(town_until(&t, 60 * SEC, accepted, BOB));
 	town_run(&t, 30 * SEC);
