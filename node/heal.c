@@ -21,6 +21,7 @@
 #define DOUBTS    3u            /* blobs that open under no key, then a new session */
 #define DOUBT_S   86400u        /* one on own suspicion per day */
 #define TOLD_WAIT KITH_US_PER_S /* a bundle per second and contact */
+#define ASK_AGAIN (30u * (kith_time)KITH_US_PER_S)
 enum op { WANTED = 1, BUNDLE = 2, REQUEST = 3 };
 
 bool kith__healing(const struct kith_contact *c)
@@ -58,7 +59,7 @@ void kith__heal_ended(struct kith_node *n, struct kith_contact *c)
 
 void kith__heal_crossed(struct kith_node *n, struct kith_contact *c, uint64_t created_s)
 {
-	if (c->request[0].created_s > created_s)
+	if (c->request[0].created_s >= created_s)
 		return;
 	kith_alloc_free(n->alloc, c->request_blob); /* the next one is made anew */
 	c->request_blob = NULL;
@@ -113,8 +114,16 @@ static void send(struct kith_node *n, struct kith_contact *c, enum op op, const 
 
 void kith__heal_link_up(struct kith_node *n, struct kith_contact *c)
 {
-	if (kith__healing(c) && c->session != 0)
-		send(n, c, WANTED, NULL);
+	if (!kith__healing(c) || c->session == 0)
+		return;
+	c->heal_ask = n->now + ASK_AGAIN;
+	send(n, c, WANTED, NULL);
+}
+
+void kith__heal_tick(struct kith_node *n, struct kith_contact *c)
+{
+	if (c->session != 0 && n->now >= c->heal_ask)
+		kith__heal_link_up(n, c);
 }
 
 static void tell_bundle(struct kith_node *n, struct kith_contact *c)

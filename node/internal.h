@@ -179,6 +179,7 @@ void kith__heal_crossed(struct kith_node *n, struct kith_contact *c, uint64_t cr
 bool kith__heal_kind(const struct kith_contact *c, enum kith_request_kind *kind);
 void kith__heal_link_up(struct kith_node *n, struct kith_contact *c);
 void kith__heal_message(struct kith_node *n, struct kith_contact *c, const uint8_t *in, size_t len);
+void kith__heal_tick(struct kith_node *n, struct kith_contact *c); /* of one that is healing */
 /* The request is durable: on the link with it, if that was asked for. */
 void kith__heal_send(struct kith_node *n, struct kith_contact *c);
 /* A blob for this contact unwrapped and opened under no key. */
@@ -438,6 +439,8 @@ void kith__choose_free(struct kith_node *n);
 void kith__fetch_cursor_loaded(struct kith_node *n, const uint8_t ml[static 32], uint64_t secret,
 			       uint32_t day, uint32_t pos); /* load.c: a row of CURSOR */
 void kith__fetch_free(struct kith_node *n);
+/* The session of a contact ended: what is listed under its tags is wanted no more. */
+void kith__wants_forget(struct kith_node *n, uint64_t contact);
 void kith__fetch_back(struct kith_node *n); /* all cursors, with rows, as far back as blobs stand */
 void kith__own_list(const struct kith_node *n,
 		    struct kith_list *out); /* listed mailboxes, present version */

@@ -88,9 +88,17 @@ void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned 
 		w->places = 0;
 		w->since = n->now;
 	}
-	for (k = 0; k < w->places; k++)
-		if (w->place[k].reader == reader)
-			return;
+	for (k = 0; k < w->places; k++) {
+		if (w->place[k].reader != reader)
+			continue;
+		if (memcmp(w->place[k].tag, tag, 16) != 0) { /* the index of an ended session */
+			memcpy(w->place[k].tag, tag, 16);
+			w->asked = w->asked && k != 0;
+			w->tries = 0;
+			w->not_before = 0;
+		}
+		return;
+	}
 	if (w->places == KITH_MAILBOXES_MAX)
 		return;
 	w->place[w->places].reader = reader;
@@ -120,6 +128,16 @@ void kith__wants_leave(struct kith_node *n, unsigned reader)
 		for (k = f->want[i].places; k-- > 0;)
 			if (f->want[i].place[k].reader == reader && !leave_place(f, i, k))
 				break;
+}
+
+void kith__wants_forget(struct kith_node *n, uint64_t contact)
+{
+	struct kith_fetch *f = kith__fetch(n);
+	size_t i;
+
+	for (i = f->wants; i-- > 0;)
+		if (!f->want[i].knock && f->want[i].request < 0 && f->want[i].contact == contact)
+			remove_want(f, i);
 }
 
 /* ---- asking ---- */
@@ -348,11 +366,17 @@ static enum outcome take_message(struct kith_node *n, const struct kith__want *w
 	return ok ? DONE : NOT_YET;
 }
 
-static void settle(struct kith_node *n, size_t i, unsigned k, enum outcome out)
+static void settle(struct kith_node *n, const struct kith__want *key, unsigned k, enum outcome out)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__want *w = &f->want[i];
+	struct kith__want *w;
+	size_t i;
 
+	for (i = 0; i < f->wants && !same_key(&f->want[i], key);)
+		i++;
+	if (i == f->wants) /* a new session began with it */
+		return;
+	w = &f->want[i];
 	switch (out) {
 	case DONE: remove_want(f, i); break;
 	case NEXT_COPY: (void)leave_place(f, i, k); break;
@@ -428,6 +452,6 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 					   copy.tries == 0);
 		if (out == NEXT_COPY && f->there[at] && !copy.knock)
 			f->corrupt++;
-		settle(n, w, place, out);
+		settle(n, &copy, place, out);
 	}
 }

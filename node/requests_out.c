@@ -525,7 +525,11 @@ void kith__seek_tick(struct kith_node *n)
 	for (i = 0; i < n->contacts; i++) {
 		struct kith_contact *c = n->contact[i];
 
-		if (!seeking(c) || n->now < c->next_seek)
+		if (!seeking(c))
+			continue;
+		if (kith__healing(c))
+			kith__heal_tick(n, c);
+		if (n->now < c->next_seek)
 			continue;
 		switch (c->seek) {
 		case KITH_SEEK_NONE:
@@ -549,7 +553,11 @@ kith_time kith__seek_deadline(const struct kith_node *n)
 		const struct kith_contact *c = n->contact[i];
 		kith_time at = c->next_seek;
 
-		if (!seeking(c) || c->seek == KITH_SEEK_KNOCK || c->seek == KITH_SEEK_BUNDLE)
+		if (!seeking(c))
+			continue;
+		if (kith__healing(c) && c->session != 0 && c->heal_ask < next)
+			next = c->heal_ask;
+		if (c->seek == KITH_SEEK_KNOCK || c->seek == KITH_SEEK_BUNDLE)
 			continue;
 		if (c->seek == KITH_SEEK_NONE &&
 		    at <= n->now) /* waits for a peer: DHT events wake it */

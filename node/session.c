@@ -167,6 +167,7 @@ static void take_keys(struct kith_node *n, struct kith_contact *c, struct kith__
 {
 	kith__contact_drop_ratchet(n, c);
 	c->ratchet = f->ratchet;
+	kith__wants_forget(n, c->id);
 	drop_tags(n, c);
 	kith__tagbook_wipe(&c->send);
 	kith__tagbook_wipe(&c->recv);

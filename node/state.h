@@ -248,6 +248,7 @@ struct kith_contact {
 	unsigned unopened;      /* blobs that unwrapped and opened under no key */
 	uint64_t heal_last_s;   /* last begin on own suspicion */
 	kith_time heal_told;    /* bundle given on the link */
+	kith_time heal_ask;     /* asked for on the link: again then */
 	bool p_seen, p_missing; /* a presence record under p was found, or looked for in vain */
 	kith_time next_seek;
 	unsigned seek_fails;

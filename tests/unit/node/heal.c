@@ -3,8 +3,8 @@
  * Restored backups heal by themselves: images of any age, the same one twice, both sides, a second
  * computer. Judged from outside, as sim/ledger.c does:
  *
- *	lost      held by an outbox at the last restore, or said after it, and not in the history of
- *		  the other side at the end
+ *	lost      held by an outbox and not yet shown at the last restore, or said after it, and not
+ *		  in the history of the other side at the end
  *	doubled   stands there more than once
  *	repeated  one (key, nonce) with two contents, over every seal of every node
  */
@@ -239,12 +239,49 @@ static void put_image(unsigned i, const struct image *m)
 	f->now_len = f->synced_len = m->len;
 }
 
+/* Counts of the letters in the history of node i. */
+static void history(unsigned i, unsigned count[static LETTERS])
+{
+	struct kith_op op = kith_op(KITH_OP_HISTORY_AFTER);
+	struct kith_rows r;
+
+	memset(count, 0, LETTERS * sizeof(*count));
+	kith_op_int(&op, (int64_t)friend_of(i)->conv);
+	kith_op_int(&op, 0);
+	kith_op_int(&op, 4u * LETTERS);
+	CHECK_OK(kith_store_read_now(t.n[i].account, &op, &r));
+	while (kith_rows_next(&r)) {
+		struct kith_node_message m;
+
+		kith__message_from_row(t.n[i].node, &r, friend_of(i)->conv, &m);
+		CHECK(number_of(&m.mid) < letters);
+		count[number_of(&m.mid)]++;
+	}
+}
+
+/* What node i has shown is acknowledged, or will be as far as the other side can tell. */
+static void not_shown(unsigned i)
+{
+	unsigned count[LETTERS];
+	bool up = t.n[i].up;
+
+	if (!up)
+		town_boot(&t, i);
+	history(i, count);
+	if (!up)
+		town_kill(&t, i, false);
+	for (unsigned k = 0; k < letters; k++)
+		if (letter[k].author != i)
+			letter[k].due &= count[k] == 0;
+}
+
 /* Node i goes on with an older image of its database. */
 static void restore(unsigned i, const struct image *m)
 {
 	unsigned other = i == ALICE ? BOB : ALICE;
 	bool up = t.n[other].up;
 
+	not_shown(i);
 	leave(i);
 	put_image(i, m);
 	restores++;
@@ -265,26 +302,6 @@ static void heal(unsigned i)
 	CHECK(town_until(&t, 1200 * SEC, whole, i));
 	if ((t.now - start) / KITH_US_PER_MS > slowest_ms)
 		slowest_ms = (unsigned)((t.now - start) / KITH_US_PER_MS);
-}
-
-/* Counts of the letters in the history of node i. */
-static void history(unsigned i, unsigned count[static LETTERS])
-{
-	struct kith_op op = kith_op(KITH_OP_HISTORY_AFTER);
-	struct kith_rows r;
-
-	memset(count, 0, LETTERS * sizeof(*count));
-	kith_op_int(&op, (int64_t)friend_of(i)->conv);
-	kith_op_int(&op, 0);
-	kith_op_int(&op, 4u * LETTERS);
-	CHECK_OK(kith_store_read_now(t.n[i].account, &op, &r));
-	while (kith_rows_next(&r)) {
-		struct kith_node_message m;
-
-		kith__message_from_row(t.n[i].node, &r, friend_of(i)->conv, &m);
-		CHECK(number_of(&m.mid) < letters);
-		count[number_of(&m.mid)]++;
-	}
 }
 
 static void judge(const char *name)
