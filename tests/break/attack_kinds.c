@@ -106,8 +106,8 @@ static uint64_t flip_all(enum kind as, uint64_t *state)
 
 			k.bytes[as][at] ^= (uint8_t)(1u << bit);
 			if ((kinds_open(&k, as, k.bytes[as], k.len[as]) == KITH_OK) != may)
-				test_fail(__FILE__, __LINE__, "%s: byte %zu bit %u",
-					  kinds_name(as), at, bit);
+				test_fail(__FILE__, __LINE__, "%s: byte %zu bit %u", kinds_name(as),
+					  at, bit);
 			k.bytes[as][at] ^= (uint8_t)(1u << bit);
 			refused += !may;
 		}
@@ -136,8 +136,8 @@ TEST(attack_04_every_byte_of_every_kind)
 /* What has a length of its own: every shorter and some longer ones. */
 TEST(attack_20_every_length)
 {
-	static const enum kind free_len[] = {K_LIGHT, K_FULL, K_MANIFEST, K_MSG1, K_SERVICE1,
-					     K_MSG2,  K_COOKIE, K_DATA, K_RPC, K_KEYFILE};
+	static const enum kind free_len[] = {K_LIGHT, K_FULL,   K_MANIFEST, K_MSG1, K_SERVICE1,
+					     K_MSG2,  K_COOKIE, K_DATA,     K_RPC,  K_KEYFILE};
 	struct kith_rng rng = test_rng(test_seed());
 	uint64_t refused = 0;
 

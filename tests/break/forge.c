@@ -55,7 +55,7 @@ void forge_begin(struct forgery *f, struct kith_rng *rng, const struct person *b
 }
 
 void forge(uint8_t out[KITH_INNER], uint8_t root[32], const struct kith_request *q,
-		  const struct person *b, const struct forgery *f)
+	   const struct person *b, const struct forgery *f)
 {
 	uint8_t tr[32], ck[32], ss[32], plain1[208], plain2[2632];
 	struct kith_hasher h;
@@ -89,4 +89,3 @@ void forge(uint8_t out[KITH_INNER], uint8_t root[32], const struct kith_request 
 	forge_box(out + 1376, ck, KITH_L_CR_BOX2, tr, plain2, 2632);
 	kith_kdf(root, ck, 32, KITH_L_CR_ROOT, out, AT_WORK);
 }
-

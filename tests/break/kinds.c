@@ -13,10 +13,12 @@
 #define IDX  7u
 #define PAGE 4096u
 
-static const char *const names[KINDS] = {
-	"record", "request", "full frame", "light frame", "blob",     "knock",  "bundle",
-	"manifest", "certificate", "receipt", "bind", "msg1", "noise1", "msg2",
-	"noise2", "service msg1", "cookie", "packet", "rpc", "key file", "page"};
+static const char *const names[KINDS] = {"record",      "request", "full frame", "light frame",
+					 "blob",        "knock",   "bundle",     "manifest",
+					 "certificate", "receipt", "bind",       "msg1",
+					 "noise1",      "msg2",    "noise2",     "service msg1",
+					 "cookie",      "packet",  "rpc",        "key file",
+					 "page"};
 
 /* The one raw key, and what follows from it where a form of its own is needed. */
 static uint8_t raw[32], raw_public[32], raw_sign[32], tag[16], rhk[32];
@@ -136,10 +138,9 @@ static void make_handshake(struct kinds *k)
 				   raw, &p2));
 	k->len[K_NOISE2] = NET_NOISE2;
 	kith__net_key2(key2, raw, e_initiator);
-	k->len[K_MSG2] = kith__net_wrap2(k->bytes[K_MSG2], key2, noncer, IDX, IDX,
-					 k->bytes[K_NOISE2], 24);
-	k->len[K_COOKIE] =
-		kith__net_wrap_cookie(k->bytes[K_COOKIE], raw, nonce1, noncer, tag, 24);
+	k->len[K_MSG2] =
+		kith__net_wrap2(k->bytes[K_MSG2], key2, noncer, IDX, IDX, k->bytes[K_NOISE2], 24);
+	k->len[K_COOKIE] = kith__net_wrap_cookie(k->bytes[K_COOKIE], raw, nonce1, noncer, tag, 24);
 	memset(k->bytes[K_DATA], 1, 600);
 	k->len[K_DATA] = kith__net_seal(k->bytes[K_DATA], 500, raw, rhk, IDX, 3);
 }
