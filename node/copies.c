@@ -5,6 +5,7 @@
  *	(none) -> WORKING: nonce drawn, row in the open batch
  *	WORKING -> PUTTING: batch durable, PUT ordered     PUTTING -> KEPT: receipt verified
  *	PUTTING -> FAILED: refused or no answer            FAILED, KEPT near its end -> WORKING
+ *	KEPT -> FAILED: an audit did not find it (mbox_audit.c): the tick steps back
  *
  * An entry has one tag index under one list version for all its copies; it is drawn with the first
  * of them, and a light frame is then sealed anew as a full one. PUTTING is never on disk: after a
@@ -41,6 +42,17 @@ void kith__box_failed(struct kith_node *n, struct kith_peer_box *box)
 	box->fails++;
 	box->next_try =
 		n->now + kith_rng_jitter(n->rng, (uint64_t)wait_s[step] * KITH_US_PER_S, 25);
+}
+
+void kith__box_doubted(struct kith_node *n, struct kith_contact *c, struct kith_peer_box *box)
+{
+	static const uint32_t wait_s[] = {5, 3600, 86400};
+	unsigned step = box->audits < 2 ? box->audits : 2;
+
+	box->audits++;
+	box->next_try =
+		n->now + kith_rng_jitter(n->rng, (uint64_t)wait_s[step] * KITH_US_PER_S, 25);
+	kith__row_peer_boxes(n, c);
 }
 
 unsigned kith__copies_kept(const struct kith_node *n, const struct kith_out *o, uint64_t *until_s)
@@ -184,6 +196,7 @@ static void copy_kept(struct kith_node *n, struct kith_contact *c, struct kith_c
 	copy->position = position;
 	memcpy(copy->sig, r->sig, 64);
 	copy->next = KITH_NEVER;
+	kith__audit_plan(n, copy);
 	box->fails = 0;
 	box->next_try = 0;
 	if (!box->has_mk) {
@@ -230,6 +243,44 @@ static void put_done(struct kith_node *n, uint64_t a, uint64_t b, int status,
 		kith__event(n, KITH_EVENT_MESSAGE_STATE, c->conv, o->message);
 	o->put_due = n->now;
 	kith__delivery_at(n, c, n->now);
+}
+
+void kith__copy_lapse(struct kith_node *n, struct kith_contact *c, struct kith_out *o,
+		      struct kith_copy *copy)
+{
+	const struct kith_peer_box *box = kith__peer_box(c, copy->box);
+
+	KITH_ASSERT(copy->state == KITH_COPY_KEPT);
+	copy->state = KITH_COPY_FAILED;
+	copy->next = box != NULL && box->next_try > n->now ? box->next_try : n->now;
+	kith__row_copy(n, o, copy);
+	if (o->message != 0)
+		kith__event(n, KITH_EVENT_MESSAGE_STATE, c->conv, o->message);
+	o->put_due = n->now;
+	kith__delivery_at(n, c, n->now);
+}
+
+int kith__copy_blob(const struct kith_contact *c, const struct kith_out *o,
+		    const struct kith_copy *copy, uint8_t tag[static 16],
+		    uint8_t blob[static KITH_BLOB])
+{
+	const struct kith_peer_box *box = NULL;
+	struct kith_tag_keys k;
+	int status;
+	unsigned i;
+
+	for (i = 0; i < c->boxes && box == NULL; i++)
+		if (c->box[i].row == copy->box)
+			box = &c->box[i];
+	if (box == NULL || o->frame == NULL || o->light || !o->has_index)
+		return KITH_E_STATE;
+	status = kith__tagbook_send(c, copy->version, box->e.ml, o->index, &k);
+	if (status == KITH_OK) {
+		memcpy(tag, k.tag, 16);
+		kith__blob_wrap(blob, copy->nonce, k.wrap, k.tag, o->frame);
+	}
+	kith_wipe(&k, sizeof(k));
+	return status;
 }
 
 /* The entry may be wrapped: full frame, index under the list version in use. */

@@ -83,7 +83,7 @@ struct kith_peer_box {
 	uint64_t row;
 	struct kith_list_entry e;
 	bool has_mk;
-	unsigned fails;
+	unsigned fails, audits; /* audits: failed ones since the last that was passed */
 	kith_time next_try;
 };
 struct kith_tag_chain {
@@ -132,6 +132,7 @@ struct kith_copy {
 	uint8_t sig[64];
 	unsigned tries;
 	kith_time next;
+	uint64_t check_ms; /* KEPT: audited then (mbox_audit.c) */
 };
 struct kith_out { /* one un-acked frame, or a text part waiting for its turn (frame NULL) */
 	uint64_t id, message;
@@ -350,6 +351,7 @@ struct kith_node {
 	struct kith_orders *orders;
 	struct kith_fetch *fetch;
 	struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
+	struct kith_audit *audit;   /* mbox_audit.c */
 	kith_time next_publish, next_choose, next_sweep, next_deposit;
 	uint32_t presence_op, knock_op[KITH_CAPS_MAX];
 	struct {
@@ -686,6 +688,13 @@ struct kith_keep_order {
 };
 /* status: OK (all), FULL (no room, slow down, too dear), AUTH (another MK), IO. */
 int kith__mbox_order_keep(struct kith_node *n, const struct kith_keep_order *k) KITH_MUST_USE;
+/* mbox_audit.c: are copies still where their receipts say? */
+void kith__audit_tick(struct kith_node *n);
+kith_time kith__audit_deadline(const struct kith_node *n);
+void kith__audit_free(struct kith_node *n);
+bool kith__audit_result(struct kith_node *n,
+			const struct kith_mbox_result *r); /* true: was of its link */
+void kith__audit_plan(struct kith_node *n, struct kith_copy *copy); /* KEPT just now, or proved */
 void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32],
 			     const struct kith_addr *addr, const uint8_t d[static 32]);
 void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *r, bool *mine);

@@ -327,6 +327,12 @@ int kith__mbox_put(struct kith_mbox_client *c, uint32_t link, const uint8_t tag[
 int kith__mbox_list(struct kith_mbox_client *c, uint32_t link, struct kith_mbox_bucket b,
 		    uint32_t day, uint32_t pos, uint32_t until_day, kith_time now)
 {
+	return kith__mbox_page(c, link, b, day, pos, until_day, KITH_MBOX_LIST_MAX, now);
+}
+
+int kith__mbox_page(struct kith_mbox_client *c, uint32_t link, struct kith_mbox_bucket b,
+		    uint32_t day, uint32_t pos, uint32_t until_day, uint16_t max, kith_time now)
+{
 	struct kith__mbox_list q = {.bucket = b, .day = day, .pos = pos, .until_day = until_day};
 	struct kith_writer w;
 	struct link *l;
@@ -334,7 +340,7 @@ int kith__mbox_list(struct kith_mbox_client *c, uint32_t link, struct kith_mbox_
 
 	if (status != KITH_OK)
 		return status;
-	q.max = KITH_MBOX_LIST_MAX;
+	q.max = max;
 	kith__mbox_list_write(&w, &q);
 	end(c, l, &w, KITH_MBOX_LIST, 0, now);
 	return KITH_OK;
