@@ -74,7 +74,9 @@ struct kith_own_box {
 	uint32_t probe_link, read_link; /* client links, 0 = none */
 	bool watching, listing;
 	kith_time next_probe, next_list;
-	unsigned fails;
+	unsigned fails, audits; /* audits: failed ones */
+	kith_time audit_at;     /* of the last failed one */
+	bool rekeyed;           /* another MK since it was listed */
 };
 #define KITH_OWN_BOXES_MAX 16u
 
@@ -133,6 +135,7 @@ struct kith_copy {
 	unsigned tries;
 	kith_time next;
 	uint64_t check_ms; /* KEPT: audited then (mbox_audit.c) */
+	bool audited;      /* its bytes were asked for, since the start */
 };
 struct kith_out { /* one un-acked frame, or a text part waiting for its turn (frame NULL) */
 	uint64_t id, message;
@@ -153,6 +156,8 @@ struct kith_out { /* one un-acked frame, or a text part waiting for its turn (fr
 	struct kith_copy copy[KITH_MAILBOXES_MAX];
 	bool putting;
 	unsigned tries;
+	unsigned anew;  /* how often it was put under a new index, because the peer overlooked it */
+	uint64_t gap_s; /* an ack named a later one and not this, first then */
 	uint64_t next_ms;
 	uint32_t announced, announced_version, chain_n;
 	bool row_seq; /* memory only: tag index it announced, its number in the chain, seq stands in
@@ -239,7 +244,8 @@ struct kith_contact {
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
 	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
-	bool wanted; /* presence is looked for */
+	bool wanted;      /* presence is looked for */
+	uint64_t alive_s; /* its newest presence record was signed then */
 	uint32_t session, connecting, lookup_op;
 	kith_time next_lookup;
 	unsigned lookups_failed;
@@ -693,7 +699,7 @@ void kith__audit_tick(struct kith_node *n);
 kith_time kith__audit_deadline(const struct kith_node *n);
 void kith__audit_free(struct kith_node *n);
 bool kith__audit_result(struct kith_node *n,
-			const struct kith_mbox_result *r); /* true: was of its link */
+			const struct kith_mbox_result *r);          /* true: was of its link */
 void kith__audit_plan(struct kith_node *n, struct kith_copy *copy); /* KEPT just now, or proved */
 void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32],
 			     const struct kith_addr *addr, const uint8_t d[static 32]);

@@ -660,6 +660,8 @@ static int load_own_boxes(struct kith_node *n)
 		b->e.flags = kith_read_u8(&in);
 		b->source = (enum kith_source)kith_rows_int(&r, 3);
 		b->since_ms = (uint64_t)kith_rows_int(&r, 4);
+		b->audits = (unsigned)kith_rows_int(&r, 5) & 255u;
+		b->rekeyed = (kith_rows_int(&r, 5) & 256) != 0;
 		b->listed_version = (uint32_t)kith_rows_int(&r, 6);
 		if (b->listed_version > n->list_version)
 			n->list_version = b->listed_version;

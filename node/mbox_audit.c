@@ -3,20 +3,22 @@
  * Are the copies still where their receipts say (mailbox.md 5)? Per mailbox one round at a time,
  * over all contacts, on a reading link of its own:
  *
- *	IDLE --a kept copy is due--> OPENS --INFO, same MK--> LISTS --every due tag seen or missed-->
- *	     ASKS --HAVE of one own tag and 7 of a page--> IDLE
+ *	IDLE --a kept copy is due--> OPENS --INFO, same MK--> LISTS --every due tag seen or
+ *missed--> ASKS --HAVE of one own tag and 7 of a page, or GET of one and 3--> IDLE
  *
  * finding                                       effect
  * a tag is not on its page                      this copy lapses
- * another MK; HAVE without the bytes, or with   every copy kept there lapses; the mailbox is
- *   an earlier end than promised                passed over for 5 s, an hour, a day
+ * another MK; no proof of the bytes, or an      every copy kept there lapses; the mailbox is
+ *   earlier end than promised; not given        passed over for 5 s, an hour, a day
  * no answer for INTERVAL / 12                   every copy kept there lapses until it answers
  * all well                                      next time after INTERVAL +-25 %, in the second
  *                                               week four times that
  *
- * With 16 h nothing goes unnoticed for longer than 20 h and 80 min. A lapsed copy is put again with
- * equal bytes, or at another listed mailbox. Pages are asked with p = 0, so a page of 60 tags from
- * up to 59 places before the own one says little about which one mattered.
+ * GET costs 17 KB and shows that the recipient gets it too; it is for a copy that was never
+ *audited, and for one round in eight. With 16 h nothing goes unnoticed for longer than 20 h and 80
+ *min. A lapsed copy is put again with equal bytes, or at another listed mailbox. Pages are asked
+ *with p = 0, so a page of 60 tags from up to 59 places before the own one says little about which
+ *one mattered.
  */
 #include <string.h>
 
@@ -27,6 +29,7 @@
 #define PAGE       60u
 #define ITEMS_MAX  256u /* copies of one round; further ones are due in the next */
 #define PAGES_MAX  64u
+#define GETS_OF    8u
 #define TROUBLES   64u /* mailboxes that did not answer, remembered */
 #define PATIENCE   12u /* part of the interval */
 #define WEEK_MS    (7u * 86400u * UINT64_C(1000))
@@ -53,8 +56,8 @@ struct kith_audit {
 	kith_time due;  /* of the round */
 	kith_time next; /* next look for something due */
 	struct item item[ITEMS_MAX];
-	unsigned items, at, pages, target, place;
-	uint32_t day, pos; /* the page that is out begins here */
+	unsigned items, at, pages, target, place, asked; /* asked: tags, 4 of a GET, 8 of a HAVE */
+	uint32_t day, pos;                               /* the page that is out begins here */
 	uint8_t tags[8][16], nonces[8][16];
 	struct trouble trouble[TROUBLES];
 	unsigned troubles;
@@ -230,8 +233,8 @@ static void sort_items(struct kith_audit *a)
 	}
 }
 
-static struct kith_copy *copy_of(struct kith_node *n, const struct item *i,
-				 struct kith_contact **c, struct kith_out **o)
+static struct kith_copy *copy_of(struct kith_node *n, const struct item *i, struct kith_contact **c,
+				 struct kith_out **o)
 {
 	unsigned k;
 
@@ -332,32 +335,83 @@ static void passed(struct kith_node *n)
 	end_round(n, false);
 }
 
-/* ---- HAVE ---- */
-static void ask_have(struct kith_node *n)
+/* ---- HAVE, GET ---- */
+/* One of the copies that are listed, best one that was never asked for. */
+static unsigned choose_target(struct kith_node *n, bool *fresh)
 {
 	struct kith_audit *a = n->audit;
+	unsigned best = a->items;
 	unsigned seen = 0;
 	unsigned i;
-	unsigned pick;
 
-	for (i = 0; i < a->items; i++)
-		seen += a->item[i].seen ? 1 : 0;
-	if (seen == 0) {
-		passed(n); /* that is: all of them lapse */
+	*fresh = false;
+	for (i = 0; i < a->items; i++) {
+		struct kith_contact *c;
+		struct kith_out *o;
+		const struct kith_copy *copy = copy_of(n, &a->item[i], &c, &o);
+		bool first = copy != NULL && !copy->audited;
+
+		if (!a->item[i].seen || copy == NULL || (*fresh && !first))
+			continue;
+		if (first && !*fresh)
+			seen = 0;
+		*fresh |= first;
+		if (kith_rng_below(n->rng, ++seen) == 0)
+			best = i;
+	}
+	return best;
+}
+
+static void ask(struct kith_node *n)
+{
+	struct kith_audit *a = n->audit;
+	bool get;
+	unsigned i;
+	int status;
+
+	a->target = choose_target(n, &get);
+	if (a->target == a->items) {
+		passed(n); /* that is: all of them lapse, or are acked */
 		return;
 	}
-	pick = kith_rng_below(n->rng, seen);
-	for (a->target = 0; !a->item[a->target].seen || pick-- > 0;)
-		a->target++;
-	a->place = kith_rng_below(n->rng, 8);
+	get |= kith_rng_below(n->rng, GETS_OF) == 0;
+	a->asked = get ? 4 : 8;
+	a->place = kith_rng_below(n->rng, a->asked);
 	for (i = 0; i < 8; i++)
 		kith_rng_fill(n->rng, a->nonces[i], 16);
-	memcpy(a->tags[7], a->tags[a->place], 16);
 	memcpy(a->tags[a->place], a->item[a->target].tag, 16);
 	a->step = ASKS;
-	if (kith__mbox_have(n->client, a->link, (const uint8_t(*)[16])a->tags,
-			    (const uint8_t(*)[16])a->nonces, n->now) != KITH_OK)
+	if (get)
+		status = kith__mbox_get(n->client, a->link, (const uint8_t(*)[16])a->tags, a->asked,
+					n->now);
+	else
+		status = kith__mbox_have(n->client, a->link, (const uint8_t(*)[16])a->tags,
+					 (const uint8_t(*)[16])a->nonces, n->now);
+	if (status != KITH_OK)
 		unanswered(n, false);
+}
+
+static bool have_proves(const struct kith_audit *a, const struct kith_copy *copy,
+			const uint8_t blob[static KITH_BLOB], const struct kith_mbox_result *r)
+{
+	struct kith_hasher hasher;
+	uint8_t want[32];
+
+	kith_hasher_init(&hasher, KITH_L_MB_HAVE, sizeof(want));
+	kith_hasher_add(&hasher, a->nonces[a->place], 16);
+	kith_hasher_add(&hasher, blob, KITH_BLOB);
+	kith_hasher_end(&hasher, want);
+	return r->have[a->place].status == KITH_MBOX_OK &&
+	       r->have[a->place].expiry_s >= copy->expires_s &&
+	       kith_equal(r->have[a->place].hash, want, sizeof(want));
+}
+
+static bool get_proves(const struct kith_audit *a, const uint8_t blob[static KITH_BLOB],
+		       const struct kith_mbox_result *r)
+{
+	return r->count == a->asked && r->item[a->place].status == KITH_MBOX_OK &&
+	       r->item[a->place].len == KITH_BLOB &&
+	       kith_equal(r->item[a->place].blob, blob, KITH_BLOB);
 }
 
 static void proved(struct kith_node *n, const struct kith_mbox_result *r)
@@ -366,29 +420,22 @@ static void proved(struct kith_node *n, const struct kith_mbox_result *r)
 	struct kith_contact *c;
 	struct kith_out *o;
 	struct kith_copy *copy = copy_of(n, &a->item[a->target], &c, &o);
-	struct kith_hasher hasher;
 	uint8_t blob[KITH_BLOB];
 	uint8_t tag[16];
-	uint8_t want[32];
 
 	if (copy == NULL || kith__copy_blob(c, o, copy, tag, blob) != KITH_OK) {
 		passed(n); /* acked while we asked: nothing left to prove */
 		return;
 	}
-	kith_hasher_init(&hasher, KITH_L_MB_HAVE, sizeof(want));
-	kith_hasher_add(&hasher, a->nonces[a->place], 16);
-	kith_hasher_add(&hasher, blob, sizeof(blob));
-	kith_hasher_end(&hasher, want);
-	if (r->have[a->place].status == KITH_MBOX_OK &&
-	    r->have[a->place].expiry_s >= copy->expires_s &&
-	    kith_equal(r->have[a->place].hash, want, sizeof(want)))
+	copy->audited = true;
+	if (r->verb == KITH_MBOX_HAVE ? have_proves(a, copy, blob, r) : get_proves(a, blob, r))
 		passed(n);
 	else
 		failed(n);
 }
 
 /* ---- LIST ---- */
-/* The page of the next copy that no page covered; none: HAVE. */
+/* The page of the next copy that no page covered; none: on to the proof. */
 static void list_next(struct kith_node *n)
 {
 	struct kith_audit *a = n->audit;
@@ -397,7 +444,7 @@ static void list_next(struct kith_node *n)
 
 	if (a->at == a->items || a->pages++ == PAGES_MAX) {
 		a->items = a->at; /* what was not looked at stays due */
-		ask_have(n);
+		ask(n);
 		return;
 	}
 	a->day = a->item[a->at].day;
@@ -433,8 +480,7 @@ static void listed(struct kith_node *n, const struct kith_mbox_result *r)
 	unsigned k;
 
 	take_dummies(n, r);
-	for (; a->at < a->items && a->item[a->at].day <= a->day + 1 &&
-	       covered(&a->item[a->at], r);
+	for (; a->at < a->items && a->item[a->at].day <= a->day + 1 && covered(&a->item[a->at], r);
 	     a->at++)
 		for (k = 0; k < r->count && !a->item[a->at].seen; k++)
 			a->item[a->at].seen = memcmp(r->tags[k], a->item[a->at].tag, 16) == 0;
@@ -460,7 +506,7 @@ bool kith__audit_result(struct kith_node *n, const struct kith_mbox_result *r)
 			list_next(n);
 	} else if (r->verb == KITH_MBOX_LIST && a->step == LISTS) {
 		listed(n, r);
-	} else if (r->verb == KITH_MBOX_HAVE && a->step == ASKS) {
+	} else if ((r->verb == KITH_MBOX_HAVE || r->verb == KITH_MBOX_GET) && a->step == ASKS) {
 		proved(n, r);
 	} else {
 		unanswered(n, false);

@@ -146,6 +146,8 @@ static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8
 		c->newer = true;
 	if (status != KITH_OK || p.expiry_s <= kith__wall_s(n))
 		return false;
+	if (seq > c->alive_s && seq <= kith__wall_s(n) + KITH_DAY_S)
+		c->alive_s = seq;
 	take_devices(n, c, &p);
 	take_boxes(n, c, &p);
 	return true;

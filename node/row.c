@@ -259,9 +259,8 @@ void kith__row_tags(struct kith_node *n, const struct kith_contact *c)
 
 static uint64_t wall_of(const struct kith_node *n, kith_time at)
 {
-	return at > n->now && at != KITH_NEVER
-		       ? kith__wall_ms(n) + (at - n->now) / KITH_US_PER_MS
-		       : 0;
+	return at > n->now && at != KITH_NEVER ? kith__wall_ms(n) + (at - n->now) / KITH_US_PER_MS
+					       : 0;
 }
 
 void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c)
@@ -372,7 +371,7 @@ void kith__row_own_box(struct kith_node *n, const struct kith_own_box *b)
 	kith_op_blob(&op, addr, w.len);
 	kith_op_int(&op, b->source);
 	kith_op_int(&op, (int64_t)b->since_ms);
-	kith_op_int(&op, 0);
+	kith_op_int(&op, b->audits | (b->rekeyed ? 256 : 0));
 	kith_op_int(&op, b->listed_version);
 	kith_op_int(&op, b->listed ? 1 : 0);
 	kith_op_int(&op, b->score);

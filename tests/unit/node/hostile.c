@@ -138,8 +138,7 @@ static size_t lie(enum hostile how, uint8_t *f, size_t len)
 	}
 	if (f[4] == (KITH_MBOX_INFO | 0x80) && how == FUTURE) /* version 1, flags 1, now 8 */
 		kith_store_u64(f + 10, kith_load_u64(f + 10) + YEAR_S);
-	if (f[4] == (KITH_MBOX_GET | 0x80) &&
-	    (how == ERASE || how == WITHHOLD || how == CORRUPT)) {
+	if (f[4] == (KITH_MBOX_GET | 0x80) && (how == ERASE || how == WITHHOLD || how == CORRUPT)) {
 		lies++;
 		return lie_get(how, f, len);
 	}

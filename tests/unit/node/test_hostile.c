@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Mailboxes that drop, withhold, reorder, repeat, corrupt or promise and erase: nothing is lost or
- * doubled while the sender lives, what is not kept is noticed within a day, and the tick steps back.
+ * doubled while the sender lives, what is not kept is noticed within a day, and the tick steps
+ * back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -155,34 +156,28 @@ static unsigned turn_bad(struct town *t, enum hostile how, unsigned count)
 	return minutes;
 }
 
-TEST(hostile_promise_and_erase_is_noticed)
-{
-	static struct town t;
-	static const unsigned counts[] = {1, 3, 5};
+#define NOTICED(name, how, a, b) \
+	TEST(hostile_##name##_is_noticed) \
+	{ \
+		static struct town t; \
+\
+		CHECK(turn_bad(&t, how, a) > 0); \
+		CHECK(turn_bad(&t, how, b) > 0); \
+	}
+#define HARMLESS(name, how, a, b) \
+	TEST(hostile_##name##_loses_nothing) \
+	{ \
+		static struct town t; \
+\
+		(void)turn_bad(&t, how, a); \
+		(void)turn_bad(&t, how, b); \
+	}
 
-	for (unsigned i = 0; i < 3; i++)
-		CHECK(turn_bad(&t, ERASE, counts[i]) > 0);
-}
-
-TEST(hostile_corrupt_and_empty_are_noticed)
-{
-	static struct town t;
-
-	CHECK(turn_bad(&t, CORRUPT, 1) > 0);
-	CHECK(turn_bad(&t, CORRUPT, 5) > 0);
-	CHECK(turn_bad(&t, EMPTY, 2) > 0);
-	CHECK(turn_bad(&t, EMPTY, 5) > 0);
-}
-
-TEST(hostile_others_lose_nothing)
-{
-	static struct town t;
-
-	(void)turn_bad(&t, WITHHOLD, 4);
-	(void)turn_bad(&t, WITHHOLD, 5);
-	(void)turn_bad(&t, REORDER, 5);
-	(void)turn_bad(&t, DUPLICATE, 5);
-	(void)turn_bad(&t, ENDLESS, 4);
-	(void)turn_bad(&t, ENDLESS, 5);
-	(void)turn_bad(&t, FUTURE, 5);
-}
+NOTICED(promise_and_erase, ERASE, 1, 5)
+NOTICED(corrupting, CORRUPT, 1, 5)
+NOTICED(empty_list, EMPTY, 2, 5)
+NOTICED(withholding, WITHHOLD, 4, 5)
+HARMLESS(reordering, REORDER, 4, 5)
+HARMLESS(repeating, DUPLICATE, 4, 5)
+HARMLESS(endless_list, ENDLESS, 4, 5)
+HARMLESS(wrong_clock, FUTURE, 4, 5)
