@@ -10,7 +10,7 @@
  * a tag is not on its page                      this copy lapses
  * another MK; no proof of the bytes, or an      every copy kept there lapses; the mailbox is
  *   earlier end than promised; not given        passed over for 5 s, an hour, a day
- * no answer for INTERVAL / 12                   every copy kept there lapses until it answers
+ * no answer for INTERVAL / 12, at least 10 s    every copy kept there lapses until it answers
  * all well                                      next time after INTERVAL +-25 %, in the second
  *                                               week four times that
  *
@@ -32,6 +32,7 @@
 #define GETS_OF    8u
 #define TROUBLES   64u /* mailboxes that did not answer, remembered */
 #define PATIENCE   12u /* part of the interval */
+#define PATIENCE_MIN (10u * (kith_time)KITH_US_PER_S)
 #define WEEK_MS    (7u * 86400u * UINT64_C(1000))
 #define LOOK       (60u * (kith_time)KITH_US_PER_S)
 #define LIFE       (60u * (kith_time)KITH_US_PER_S)
@@ -129,6 +130,8 @@ static bool troubled(struct kith_node *n)
 	kith_time patience = interval_ms(n) / PATIENCE * KITH_US_PER_MS;
 	kith_time wait;
 
+	if (patience < PATIENCE_MIN)
+		patience = PATIENCE_MIN;
 	if (t == NULL) {
 		t = &a->trouble[a->troubles < TROUBLES ? a->troubles++
 						       : kith_rng_below(n->rng, TROUBLES)];
@@ -439,7 +442,7 @@ static void proved(struct kith_node *n, const struct kith_mbox_result *r)
 static void list_next(struct kith_node *n)
 {
 	struct kith_audit *a = n->audit;
-	struct kith_mbox_bucket all = {0};
+	struct kith_mbox_range page = {.max = PAGE}; /* all buckets */
 	uint32_t back = kith_rng_below(n->rng, PAGE);
 
 	if (a->at == a->items || a->pages++ == PAGES_MAX) {
@@ -450,8 +453,10 @@ static void list_next(struct kith_node *n)
 	a->day = a->item[a->at].day;
 	a->pos = a->item[a->at].pos > back ? a->item[a->at].pos - back : 0;
 	a->step = LISTS;
-	if (kith__mbox_page(n->client, a->link, all, a->day, a->pos, a->day + 1, PAGE, n->now) !=
-	    KITH_OK)
+	page.day = a->day;
+	page.pos = a->pos;
+	page.until_day = a->day + 1;
+	if (kith__mbox_page(n->client, a->link, &page, n->now) != KITH_OK)
 		unanswered(n, false);
 }
 

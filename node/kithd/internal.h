@@ -41,7 +41,7 @@ struct kithd_config {
 	struct kith_addr listen4, listen6; /* none = default */
 	bool listens, print_hint, publish_address, serve;
 	char hint[KITH_CONFIG_HINTS_MAX][KITHD_HINT];
-	unsigned hints, work_bits, mailbox_bits, ack_delay_s, days_max, members_max;
+	unsigned hints, work_bits, mailbox_bits, ack_delay_s, audit_s, days_max, members_max;
 	uint64_t disk_max;
 	int ready_fd; /* -1 = none */
 	enum kith_log_level level;
