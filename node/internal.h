@@ -395,6 +395,13 @@ struct kith_keep_order {
 };
 /* status: OK (all), FULL (no room, slow down, too dear), AUTH (another MK), IO. */
 int kith__mbox_order_keep(struct kith_node *n, const struct kith_keep_order *k) KITH_MUST_USE;
+/* mbox_audit.c: are copies still where their receipts say? */
+void kith__audit_tick(struct kith_node *n);
+kith_time kith__audit_deadline(const struct kith_node *n);
+void kith__audit_free(struct kith_node *n);
+bool kith__audit_result(struct kith_node *n,
+			const struct kith_mbox_result *r);          /* true: was of its link */
+void kith__audit_plan(struct kith_node *n, struct kith_copy *copy); /* KEPT just now, or proved */
 void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32],
 			     const struct kith_addr *addr, const uint8_t d[static 32]);
 void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *r, bool *mine);

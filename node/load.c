@@ -486,6 +486,15 @@ static int load_tagchains(struct kith_node *n)
 	return status;
 }
 
+/* A wall time of a row as the monotonic one; clocks may have been set since. */
+static kith_time at_wall(const struct kith_node *n, uint64_t wall_ms, uint64_t most_s)
+{
+	uint64_t now_ms = kith__wall_ms(n);
+	uint64_t wait_ms = wall_ms > now_ms ? wall_ms - now_ms : 0;
+
+	return n->now + (wait_ms < most_s * 1000 ? wait_ms : most_s * 1000) * KITH_US_PER_MS;
+}
+
 static int load_peer_boxes(struct kith_node *n)
 {
 	struct kith_rows r;
@@ -512,7 +521,9 @@ static int load_peer_boxes(struct kith_node *n)
 		b->e.retention = kith_read_u8(&in);
 		b->e.flags = kith_read_u8(&in);
 		b->e.p = (uint8_t)kith_rows_int(&r, 7);
-		b->fails = (unsigned)kith_rows_int(&r, 8);
+		b->fails = (unsigned)kith_rows_int(&r, 8) & 0xffffu;
+		b->audits = (unsigned)(kith_rows_int(&r, 8) >> 16);
+		b->next_try = at_wall(n, (uint64_t)kith_rows_int(&r, 9), 3u * 86400u);
 		if (kith_read_end(&in) != KITH_OK)
 			return KITH_E_MALFORMED;
 	}
@@ -612,6 +623,10 @@ static int load_copies(struct kith_node *n)
 		copy->expires_s = (uint64_t)kith_rows_int(&r, 8);
 		(void)column(&r, 9, copy->sig, 64);
 		copy->tries = (unsigned)kith_rows_int(&r, 10);
+		if (copy->state == KITH_COPY_KEPT)
+			copy->check_ms = (uint64_t)kith_rows_int(&r, 11);
+		else
+			copy->next = at_wall(n, (uint64_t)kith_rows_int(&r, 11), 86400u);
 	}
 	return status;
 }
@@ -650,6 +665,8 @@ static int load_own_boxes(struct kith_node *n)
 		b->e.flags = kith_read_u8(&in);
 		b->source = (enum kith_source)kith_rows_int(&r, 3);
 		b->since_ms = (uint64_t)kith_rows_int(&r, 4);
+		b->audits = (unsigned)kith_rows_int(&r, 5) & 255u;
+		b->rekeyed = (kith_rows_int(&r, 5) & 256) != 0;
 		b->listed_version = (uint32_t)kith_rows_int(&r, 6);
 		if (b->listed_version > n->list_version)
 			n->list_version = b->listed_version;

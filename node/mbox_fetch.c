@@ -26,7 +26,8 @@
 #define LIST_S      3600u
 #define AGAIN_S     30u /* something listed found no room */
 #define KNOCK_DAYS  9u
-#define WATCHES     2u /* mailbox.md 6 */
+#define WATCHES     2u   /* mailbox.md 6 */
+#define PAGES_MAX   256u /* of one listing: 110 full ones hold all that a mailbox may */
 #define S(x)        ((kith_time)(x)*KITH_US_PER_S)
 
 struct kith_fetch *kith__fetch(struct kith_node *n)
@@ -108,7 +109,8 @@ void kith__reader_failed(struct kith_node *n, unsigned i, bool gone)
 		if (o->used && o->state == KITH__CLOSED && o->fails == 0)
 			o->next_open = n->now;
 	}
-	r->fails++;
+	if (++r->fails == 2 && kith__own_box(n, r->ml) != NULL)
+		kith__own_box(n, r->ml)->next_probe = n->now; /* another key, another address? */
 	r->next_open = n->now + kith_rng_jitter(n->rng, S(wait_s[k]), 25);
 	shut(n, i, gone);
 }
@@ -129,6 +131,14 @@ static void open_link(struct kith_node *n, unsigned i, const struct kith_own_box
 		kith__reader_failed(n, i, false);
 }
 
+/* What no honest mailbox does: not again before long. */
+static void lied(struct kith_node *n, unsigned i)
+{
+	kith__own_doubt(n, n->fetch->reader[i].ml);
+	kith__reader_failed(n, i, false);
+	n->fetch->reader[i].next_open = n->now + kith_rng_jitter(n->rng, S(LIST_S), 25);
+}
+
 /* Asks for the next page, or stands. */
 static void list_next(struct kith_node *n, unsigned i)
 {
@@ -141,6 +151,10 @@ static void list_next(struct kith_node *n, unsigned i)
 		return; /* fetch_tick goes on after the pass */
 	while (r->at < r->groups && r->group[r->at].listed)
 		r->at++;
+	if (r->at < r->groups && r->pages++ >= PAGES_MAX) {
+		lied(n, i); /* one that never ends */
+		return;
+	}
 	if (r->at == r->groups) {
 		r->state = KITH__STANDING;
 		r->listed_once = true;
@@ -165,7 +179,7 @@ static void list_start(struct kith_node *n, unsigned i)
 	unsigned g;
 
 	r->state = KITH__LISTING;
-	r->at = 0;
+	r->at = r->pages = 0;
 	for (g = 0; g < r->groups; g++)
 		r->group[g].listed = false;
 	list_next(n, i);
@@ -206,14 +220,15 @@ static void listed(struct kith_node *n, unsigned i, const struct kith_mbox_resul
 	bool more = res->more;
 	bool whole = r->until == today(n, r); /* what came up to now, not only up to a day */
 
-	if (next_day < g->day || (next_day == g->day && next_pos < g->pos)) {
-		kith__reader_failed(n, i, false); /* a mailbox that runs backwards */
+	if (next_day < g->day || (next_day == g->day && next_pos < g->pos) ||
+	    next_day > today(n, r) + 1) {
+		lied(n, i); /* it runs backwards, or into days to come */
 		return;
 	}
 	r->dirty |= next_day != g->day || next_pos != g->pos;
 	kith__match_tags(n, i, g, r->until == day || whole ? day : 0, res);
 	if (more && next_day == g->day && next_pos == g->pos) {
-		kith__reader_failed(n, i, false); /* or one that never ends */
+		lied(n, i); /* or stands still */
 		return;
 	}
 	g->day = next_day;

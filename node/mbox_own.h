@@ -83,6 +83,9 @@ bool kith__choose_result(struct kith_node *n, const struct kith_mbox_result *r);
 struct kith_own_box *kith__own_box(struct kith_node *n, const uint8_t ml[static 32]);
 unsigned kith__listed(const struct kith_node *n);
 int kith__own_score(const struct kith_node *n, const struct kith_own_box *b);
+/* It listed what it does not give, gave what it was not given, or lists without end: at most one
+ * failed audit an hour. */
+void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32]);
 /* A version is wanted soon: the set of good mailboxes changed. */
 void kith__version_soon(struct kith_node *n);
 /* Makes a new version if the set that should be listed differs from the listed one. */
@@ -135,6 +138,7 @@ struct kith__fetcher {                      /* the reading link to one own mailb
 	bool dirty; /* listed further than the rows say */
 	kith_time next_open, next_list;
 	unsigned fails, knocks; /* tags that wait for a knock table */
+	unsigned pages;         /* of this listing */
 	bool listed_once;       /* all there was has been listed over this link */
 	struct kith__get get[KITH__GETS];
 	unsigned gets;
@@ -153,7 +157,7 @@ struct kith__want { /* a blob for us that waits at one mailbox or more */
 	uint32_t epoch;   /* knock: day; else list version */
 	uint32_t index;   /* knock: slot */
 	int request;
-	unsigned places, tries;
+	unsigned places, tries, bad; /* bad: places that gave nothing good since the last try */
 	struct kith__place place[KITH_MAILBOXES_MAX]; /* [0] is asked */
 	kith_time since, not_before;
 };

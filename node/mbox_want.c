@@ -3,8 +3,10 @@
  * Blobs that wait for us: which copy to ask for, GET with dummies, and what comes out of it.
  *
  *	listed --> waits --GET--> asked --opened--> gone, tag consumed, DELETE due in a day
- *	             ^              |--missing, corrupt: next copy, or gone
- *	             |              |--does not open yet: again after 10 s, three times
+ *	             ^              |--consumed meanwhile: gone
+ *	             |              |--missing, corrupt: the mailbox failed an audit; next copy
+ *	             |              |--all of them failed, or it does not open yet: 10 s, 1 min, 10
+ *	             |              |     min, 1 h, then 6 h, for about two days
  *	             +--------------+--slower than 3 s, or still listed: next copy, if there is one
  *
  * One want stands for one message, wherever its copies lie; each copy has a tag of its own. Knocks
@@ -20,8 +22,7 @@
 
 #define HITS     8u
 #define SLOW     (3u * KITH_US_PER_S)
-#define AGAIN    (10u * KITH_US_PER_S)
-#define TRIES    3u
+#define TRIES    12u
 #define CROWD    512u /* wants: asked for although their mailbox is still being listed */
 #define GATE_US  50000u
 #define DELETE_S KITH__DAY_S /* the sender normally deletes before */
@@ -282,7 +283,7 @@ kith_time kith__wants_deadline(const struct kith_node *n)
 }
 
 /* ---- what comes back ---- */
-enum outcome { DONE, NEXT_COPY, NOT_YET };
+enum outcome { DONE, NEXT_COPY, BAD_COPY, NOT_YET };
 
 static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 			       const uint8_t ml[static 32], const uint8_t tag[static 16],
@@ -347,7 +348,7 @@ static enum outcome take_message(struct kith_node *n, const struct kith__want *w
 		return DONE;
 	if (kith__blob_unwrap(inner, m.keys.wrap, tag, blob) != KITH_OK) {
 		kith_wipe(&m, sizeof(m));
-		return NEXT_COPY;
+		return BAD_COPY;
 	}
 	memcpy(d, m.keys.d, 32);
 	c = m.c;
@@ -366,26 +367,61 @@ static enum outcome take_message(struct kith_node *n, const struct kith__want *w
 	return ok ? DONE : NOT_YET;
 }
 
+/* Nobody but the sender, once he has our ack, and the day of its end take a copy away. */
+static bool is_ours(struct kith_node *n, const struct kith__want *w, const uint8_t ml[static 32],
+		    const uint8_t tag[static 16])
+{
+	const struct kith__tag_place at = {w->contact, w->epoch, w->index};
+	struct kith_tag_match m;
+	bool ours = kith__tagbook_find(n, &at, ml, tag, &m);
+
+	kith_wipe(&m, sizeof(m));
+	return ours;
+}
+
+/* Nothing came of it: later once more. */
+static void again(struct kith_node *n, size_t i)
+{
+	static const unsigned wait_s[] = {10, 60, 600, 3600, 21600};
+	struct kith__want *w = &n->fetch->want[i];
+	unsigned k = w->tries < 4 ? w->tries : 4;
+
+	w->asked = false;
+	w->bad = 0;
+	w->not_before = n->now + kith_rng_jitter(n->rng, wait_s[k] * KITH_US_PER_S, 25);
+	if (++w->tries >= TRIES)
+		remove_want(n->fetch, i);
+}
+
+/* The copy at place `k` is no good; the others are asked first, then this one again. */
+static void bad_copy(struct kith_node *n, size_t i, unsigned k)
+{
+	struct kith__want *w = &n->fetch->want[i];
+	struct kith__place bad = w->place[k];
+
+	kith__own_doubt(n, n->fetch->reader[bad.reader].ml);
+	memmove(&w->place[k], &w->place[k + 1], (w->places - k - 1) * sizeof(bad));
+	w->place[w->places - 1] = bad;
+	w->asked = false;
+	w->since = n->now;
+	if (++w->bad >= w->places)
+		again(n, i);
+}
+
 static void settle(struct kith_node *n, const struct kith__want *key, unsigned k, enum outcome out)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__want *w;
 	size_t i;
 
 	for (i = 0; i < f->wants && !same_key(&f->want[i], key);)
 		i++;
 	if (i == f->wants) /* a new session began with it */
 		return;
-	w = &f->want[i];
 	switch (out) {
-	case DONE: remove_want(f, i); break;
-	case NEXT_COPY: (void)leave_place(f, i, k); break;
-	case NOT_YET:
-		w->asked = false;
-		w->not_before = n->now + AGAIN;
-		if (++w->tries >= TRIES)
-			remove_want(f, i);
-		break;
+	case DONE: remove_want(n->fetch, i); break;
+	case NEXT_COPY: (void)leave_place(n->fetch, i, k); break;
+	case BAD_COPY: bad_copy(n, i, k); break;
+	case NOT_YET: again(n, i); break;
 	}
 }
 
@@ -450,7 +486,9 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 		else if (f->there[at])
 			out = take_message(n, &copy, from->ml, g.tag[at], f->blob[at],
 					   copy.tries == 0);
-		if (out == NEXT_COPY && f->there[at] && !copy.knock)
+		else if (!copy.knock)
+			out = is_ours(n, &copy, from->ml, g.tag[at]) ? BAD_COPY : DONE;
+		if (out == BAD_COPY && f->there[at])
 			f->corrupt++;
 		settle(n, &copy, place, out);
 	}

@@ -88,6 +88,15 @@ struct kith_copy_order {
 /* Wraps the frame and orders its PUT. Errors of kith__mbox_order_put; STATE: no P or MS known. */
 int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
 		       const struct kith_copy_order *o) KITH_MUST_USE;
+/* Its custody is in doubt: KEPT no more, as row and event, and put again. */
+void kith__copy_lapse(struct kith_node *n, struct kith_contact *c, struct kith_out *o,
+		      struct kith_copy *copy);
+/* The blob of a copy, as its mailbox has it. STATE, NOTFOUND: not to be made any more. */
+int kith__copy_blob(const struct kith_contact *c, const struct kith_out *o,
+		    const struct kith_copy *copy, uint8_t tag[static 16],
+		    uint8_t blob[static KITH_BLOB]) KITH_MUST_USE;
+/* The mailbox failed an audit: it is passed over for a while, longer each time. */
+void kith__box_doubted(struct kith_node *n, struct kith_contact *c, struct kith_peer_box *box);
 /* A mailbox of the contact failed or answered: its back-off. */
 void kith__box_failed(struct kith_node *n, struct kith_peer_box *box);
 struct kith_peer_box *kith__peer_box(struct kith_contact *c, uint64_t row);

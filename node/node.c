@@ -219,7 +219,7 @@ static void client_results(struct kith_node *n)
 		bool mine = false;
 
 		kith__mbox_jobs_result(n, &r, &mine);
-		if (!mine)
+		if (!mine && !kith__audit_result(n, &r))
 			kith__fetch_result(n, &r);
 	}
 }
@@ -318,6 +318,7 @@ static void node_tick(void *self, kith_time now)
 	kith__choose_tick(n);
 	kith__fetch_tick(n);
 	kith__mbox_jobs_tick(n);
+	kith__audit_tick(n);
 	kith__delivery_tick(n);
 	kith__ack_tick(n);
 	kith__reach_tick(n);
@@ -349,6 +350,7 @@ static kith_time node_deadline(const void *self)
 	at = earlier(at, kith__choose_deadline(n));
 	at = earlier(at, kith__fetch_deadline(n));
 	at = earlier(at, kith__mbox_jobs_deadline(n));
+	at = earlier(at, kith__audit_deadline(n));
 	at = earlier(at, kith__delivery_deadline(n));
 	at = earlier(at, kith__ack_deadline(n));
 	at = earlier(at, kith_mapping_deadline(&n->mapping));
@@ -584,6 +586,7 @@ void kith_node_free(struct kith_node *n)
 	kith__work_free(n);
 	kith__publish_free(n);
 	kith__deposit_free(n);
+	kith__audit_free(n);
 	kith__events_free(n);
 	kith_alloc_free(n->alloc, n->gate.entry);
 	kith__mbox_service_free(n->service);

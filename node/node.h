@@ -37,11 +37,12 @@ struct kith_node_config {
 	unsigned mailbox_members_max; /* 1000 */
 	unsigned mailbox_bits;        /* hashcash bits, 14 */
 	unsigned work_bits; /* work asked of strangers' requests, 18..24 (0..24 in own networks) */
-	unsigned ack_delay_s;           /* mean delay of receipts through mailboxes, 300 */
-	bool publish_address;           /* endpoints in the presence record (contacts see them) */
+	unsigned ack_delay_s; /* mean delay of receipts through mailboxes, 300 */
+	unsigned audit_s;     /* mean time between two audits of a mailbox, 57,600; 0: that */
+	bool publish_address; /* endpoints in the presence record (contacts see them) */
 	struct kith_mapping_config map; /* port mapping; all zero: none */
-	const char *version;            /* program version, for hello and status */
-	const uint8_t *seeds;           /* saved seeds file content, or NULL */
+	const char *version;  /* program version, for hello and status */
+	const uint8_t *seeds; /* saved seeds file content, or NULL */
 	size_t seeds_len;
 };
 

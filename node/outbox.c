@@ -276,6 +276,21 @@ static size_t remove_acked(struct kith_node *n, struct kith_contact *c, const st
 	return kept;
 }
 
+/* What an ack passes over is missing at the peer, or still on its way. */
+static void note_gaps(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack)
+{
+	uint32_t top = ack->next;
+	size_t i;
+	unsigned k;
+
+	for (k = 0; k < 64; k++)
+		if ((ack->bitmap >> k & 1) != 0)
+			top = ack->next + 1 + k;
+	for (i = 0; i < c->outs && c->out[i]->seq != 0 && c->out[i]->seq < top; i++)
+		if (c->out[i]->gap_s == 0)
+			c->out[i]->gap_s = kith__wall_s(n);
+}
+
 static void read_found(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r)
 {
 	struct kith_contact *c = kith__contact(n, a);
@@ -341,6 +356,8 @@ void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struc
 				kith__outbox_seal(n, c);
 		}
 	}
+	if (ack->bitmap != 0)
+		note_gaps(n, c, ack);
 	if (ack->read > c->flow.peer_read && ack->read < c->flow.out_next)
 		peer_read(n, c, ack->read);
 }

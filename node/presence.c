@@ -147,6 +147,8 @@ static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8
 	if (status != KITH_OK || p.expiry_s <= kith__wall_s(n))
 		return false;
 	c->p_seen = true;
+	if (seq > c->alive_s && seq <= kith__wall_s(n) + KITH_DAY_S)
+		c->alive_s = seq;
 	take_devices(n, c, &p);
 	take_boxes(n, c, &p);
 	return true;

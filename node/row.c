@@ -257,6 +257,12 @@ void kith__row_tags(struct kith_node *n, const struct kith_contact *c)
 	row_tag_side(n, c, 1, &c->recv);
 }
 
+static uint64_t wall_of(const struct kith_node *n, kith_time at)
+{
+	return at > n->now && at != KITH_NEVER ? kith__wall_ms(n) + (at - n->now) / KITH_US_PER_MS
+					       : 0;
+}
+
 void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c)
 {
 	unsigned i;
@@ -281,8 +287,8 @@ void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c)
 		op_optional(&op, b->has_mk, b->e.mk, 32);
 		kith_op_blob(&op, addr, w.len);
 		kith_op_int(&op, b->e.p);
-		kith_op_int(&op, b->fails);
-		kith_op_int(&op, 0);
+		kith_op_int(&op, b->fails | (int64_t)b->audits << 16);
+		kith_op_int(&op, (int64_t)wall_of(n, b->next_try));
 		kith__put(n, &op);
 	}
 }
@@ -324,6 +330,12 @@ void kith__row_out(struct kith_node *n, const struct kith_contact *c, const stru
 	kith_alloc_free(n->alloc, row);
 }
 
+/* When it is audited, or tried again. */
+static uint64_t copy_next_ms(const struct kith_node *n, const struct kith_copy *copy)
+{
+	return copy->state == KITH_COPY_KEPT ? copy->check_ms : wall_of(n, copy->next);
+}
+
 void kith__row_copy(struct kith_node *n, const struct kith_out *o, const struct kith_copy *copy)
 {
 	struct kith_op op = kith_op(KITH_OP_COPY_PUT);
@@ -339,7 +351,7 @@ void kith__row_copy(struct kith_node *n, const struct kith_out *o, const struct 
 	kith_op_int(&op, (int64_t)copy->expires_s);
 	kith_op_blob(&op, copy->sig, 64);
 	kith_op_int(&op, copy->tries);
-	kith_op_int(&op, 0);
+	kith_op_int(&op, (int64_t)copy_next_ms(n, copy));
 	kith__put(n, &op);
 }
 
@@ -359,7 +371,7 @@ void kith__row_own_box(struct kith_node *n, const struct kith_own_box *b)
 	kith_op_blob(&op, addr, w.len);
 	kith_op_int(&op, b->source);
 	kith_op_int(&op, (int64_t)b->since_ms);
-	kith_op_int(&op, 0);
+	kith_op_int(&op, b->audits | (b->rekeyed ? 256 : 0));
 	kith_op_int(&op, b->listed_version);
 	kith_op_int(&op, b->listed ? 1 : 0);
 	kith_op_int(&op, b->score);

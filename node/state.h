@@ -68,7 +68,9 @@ struct kith_own_box {
 	uint32_t probe_link, read_link; /* client links, 0 = none */
 	bool watching, listing;
 	kith_time next_probe, next_list;
-	unsigned fails;
+	unsigned fails, audits; /* audits: failed ones */
+	kith_time audit_at;     /* of the last failed one */
+	bool rekeyed;           /* another MK since it was listed */
 };
 #define KITH_OWN_BOXES_MAX 16u
 
@@ -77,7 +79,7 @@ struct kith_peer_box {
 	uint64_t row;
 	struct kith_list_entry e;
 	bool has_mk;
-	unsigned fails;
+	unsigned fails, audits; /* audits: failed ones since the last that was passed */
 	kith_time next_try;
 };
 struct kith_tag_chain {
@@ -126,6 +128,8 @@ struct kith_copy {
 	uint8_t sig[64];
 	unsigned tries;
 	kith_time next;
+	uint64_t check_ms; /* KEPT: audited then (mbox_audit.c) */
+	bool audited;      /* its bytes were asked for, since the start */
 };
 struct kith_out { /* one un-acked frame, or a text part waiting for its turn (frame NULL) */
 	uint64_t id, message;
@@ -146,6 +150,8 @@ struct kith_out { /* one un-acked frame, or a text part waiting for its turn (fr
 	struct kith_copy copy[KITH_MAILBOXES_MAX];
 	bool putting;
 	unsigned tries;
+	unsigned anew;  /* how often it was put under a new index, because the peer overlooked it */
+	uint64_t gap_s; /* an ack named a later one and not this, first then */
 	uint64_t next_ms;
 	uint32_t announced, announced_version, chain_n;
 	bool row_seq; /* memory only: tag index it announced, its number in the chain, seq stands in
@@ -234,7 +240,8 @@ struct kith_contact {
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
 	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
 	/* finding and connecting */
-	bool wanted; /* presence is looked for */
+	bool wanted;      /* presence is looked for */
+	uint64_t alive_s; /* its newest presence record was signed then */
 	uint32_t session, connecting, lookup_op;
 	kith_time next_lookup;
 	unsigned lookups_failed;
@@ -359,6 +366,7 @@ struct kith_node {
 	struct kith_orders *orders;
 	struct kith_fetch *fetch;
 	struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
+	struct kith_audit *audit;   /* mbox_audit.c */
 	kith_time next_publish, next_choose, next_sweep, next_deposit;
 	uint32_t presence_op, knock_op[KITH_CAPS_MAX];
 	struct {

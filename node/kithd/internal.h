@@ -44,7 +44,7 @@ struct kithd_config {
 	/* port mapping: asked for, or in the public network where not said */
 	enum { KITHD_MAP_AUTO, KITHD_MAP_YES, KITHD_MAP_NO } map;
 	struct kith_mapping_config mapping;
-	unsigned hints, work_bits, mailbox_bits, ack_delay_s, days_max, members_max;
+	unsigned hints, work_bits, mailbox_bits, ack_delay_s, audit_s, days_max, members_max;
 	uint64_t disk_max;
 	int ready_fd; /* -1 = none */
 	enum kith_log_level level;

@@ -159,6 +159,7 @@ static int new_node(struct kithd *k)
 				       .mailbox_bits = c->mailbox_bits,
 				       .work_bits = c->work_bits,
 				       .ack_delay_s = c->ack_delay_s,
+				       .audit_s = c->audit_s,
 				       .publish_address = c->publish_address,
 				       .version = KITH_VERSION};
 	int status;
