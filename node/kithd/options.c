@@ -23,6 +23,7 @@ enum option_id {
 	ID_WORK_BITS,
 	ID_MAILBOX_BITS,
 	ID_ACK_DELAY,
+	ID_PASSPHRASE_FILE,
 	ID_PRINT_HINT,
 	ID_VERSION,
 	ID_HELP
@@ -41,6 +42,7 @@ static const struct option options[] = {
 	{"work-bits", required_argument, NULL, ID_WORK_BITS},
 	{"mailbox-bits", required_argument, NULL, ID_MAILBOX_BITS},
 	{"ack-delay", required_argument, NULL, ID_ACK_DELAY},
+	{"passphrase-file", required_argument, NULL, ID_PASSPHRASE_FILE},
 	{"print-hint", no_argument, NULL, ID_PRINT_HINT},
 	{"version", no_argument, NULL, ID_VERSION},
 	{"help", no_argument, NULL, ID_HELP},
@@ -56,6 +58,7 @@ static const char *section_of(int id)
 	case ID_SOCKET:
 	case ID_LOG_LEVEL:
 	case ID_WORK_BITS:
+	case ID_PASSPHRASE_FILE:
 	case ID_ACK_DELAY: return "node";
 	case ID_NETWORK:
 	case ID_LISTEN:
@@ -77,6 +80,7 @@ static void help(void)
 		   "  --network N             network number (0 = public)\n"
 		   "  --ready-fd N            descriptor that gets one byte when ready\n"
 		   "  --log-level LEVEL       error, warn, info or debug (info)\n"
+		   "  --passphrase-file FILE  opens a protected profile without anybody's help\n"
 		   "  --print-hint            print the hint for --listen and exit\n"
 		   "  --work-bits N, --mailbox-bits N, --ack-delay SECONDS\n"
 		   "                          for own networks; see kithd(8)\n"
