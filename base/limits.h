@@ -120,5 +120,6 @@
 #define KITH_CONTROL_CALLERS_MAX  32u /* connections of the Unix socket */
 #define KITH_CONTROL_INFLIGHT_MAX 64u /* calls per connection */
 #define KITH_CONTROL_BATCH_MAX    64u
+#define KITH_PASSPHRASE_MAX       1024u /* bytes: one cell of locked memory */
 
 #endif

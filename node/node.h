@@ -59,6 +59,8 @@ size_t kith_node_seeds(const struct kith_node *n, uint8_t *out, size_t cap);
 /* A starting point: "HINT" text (base32 key and address). KITH_E_MALFORMED. */
 int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_time now)
 	KITH_MUST_USE;
+/* Whether a text is a hint at all. KITH_E_MALFORMED. */
+int kith_node_hint_check(const char *hint, size_t len) KITH_MUST_USE;
 /* Own hint text for others (needs a known own address); KITH_E_STATE. out holds 96 bytes. */
 int kith_node_own_hint(const struct kith_node *n, char *out, size_t cap) KITH_MUST_USE;
 /* Hint text of a node that does not run: its secret and address. KITH_E_MALFORMED: unusable
@@ -88,6 +90,10 @@ struct kith_node_invitation {
 int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self,
 		     uint32_t call, kith_time now) KITH_MUST_USE;
 bool kith_node_invitation(const struct kith_node *n, size_t i, struct kith_node_invitation *out);
+/* The link of an active invitation, with hints of now. KITH_E_NOTFOUND. */
+#define KITH_NODE_LINK 400u
+int kith_node_invitation_link(const struct kith_node *n, uint64_t id, unsigned hints,
+			      bool include_self, char out[static KITH_NODE_LINK]) KITH_MUST_USE;
 int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
 	KITH_MUST_USE;
 enum kith_invitation_fault {
@@ -137,6 +143,9 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 			  const char *greeting, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call,
 			    kith_time now) KITH_MUST_USE;
+/* What the person said after comparing the digits. */
+int kith_node_contact_verified(struct kith_node *n, uint64_t id, bool verified, uint32_t call,
+			       kith_time now) KITH_MUST_USE;
 int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call,
 			     kith_time now) KITH_MUST_USE;
 struct kith_node_request {

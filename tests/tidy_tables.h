@@ -93,6 +93,7 @@ static const struct {
 } foreign_table[] = {
 	{"sodium.h sodium/", "base/crypto* base/arena.c"},
 	{"valgrind/", "tests/ct/"},
+	{"malloc.h", "base/alloc.c"},
 	{"uv.h uv/", "net/uv/ node/kithd/"},
 	{"sqlite3.h", "store/"},
 	{"jansson.h", "node/control/ client/"},

@@ -24,6 +24,7 @@ enum option_id {
 	ID_MAILBOX_BITS,
 	ID_ACK_DELAY,
 	ID_AUDIT_EVERY,
+	ID_PASSPHRASE_FILE,
 	ID_PRINT_HINT,
 	ID_PORT_MAPPING,
 	ID_PCP,
@@ -55,6 +56,7 @@ static const struct option options[] = {
 	{"mapping-port", required_argument, NULL, ID_MAPPING_PORT},
 	{"mapping-lease", required_argument, NULL, ID_MAPPING_LEASE},
 	{"audit-every", required_argument, NULL, ID_AUDIT_EVERY},
+	{"passphrase-file", required_argument, NULL, ID_PASSPHRASE_FILE},
 	{"print-hint", no_argument, NULL, ID_PRINT_HINT},
 	{"version", no_argument, NULL, ID_VERSION},
 	{"help", no_argument, NULL, ID_HELP},
@@ -71,6 +73,7 @@ static const char *section_of(int id)
 	case ID_LOG_LEVEL:
 	case ID_WORK_BITS:
 	case ID_ACK_DELAY:
+	case ID_PASSPHRASE_FILE:
 	case ID_AUDIT_EVERY: return "node";
 	case ID_NETWORK:
 	case ID_LISTEN:
@@ -98,6 +101,7 @@ static void help(void)
 		   "  --network N             network number (0 = public)\n"
 		   "  --ready-fd N            descriptor that gets one byte when ready\n"
 		   "  --log-level LEVEL       error, warn, info or debug (info)\n"
+		   "  --passphrase-file FILE  opens a protected profile without anybody's help\n"
 		   "  --port-mapping auto|yes|no\n"
 		   "                          ask the router for a port (auto: in network 0)\n"
 		   "  --pcp, --nat-pmp, --upnp yes|no\n"

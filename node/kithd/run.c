@@ -10,6 +10,7 @@
  *	stop_timer   5 s after the stop began the loop stops, finished or not
  */
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "node/kithd/internal.h"
@@ -23,35 +24,37 @@ static bool engine_input(void *self, const struct kith_dgram_in *in, kith_time n
 {
 	struct kithd *k = self;
 
-	return k->inner.input(k->inner.self, in, now);
+	return k->node != NULL && k->inner.input(k->inner.self, in, now);
 }
 
 static void engine_notice(void *self, const struct kith_notice *n, kith_time now)
 {
 	struct kithd *k = self;
 
-	k->inner.notice(k->inner.self, n, now);
+	if (k->node != NULL)
+		k->inner.notice(k->inner.self, n, now);
 }
 
 static void engine_tick(void *self, kith_time now)
 {
 	struct kithd *k = self;
 
-	k->inner.tick(k->inner.self, now);
+	if (k->node != NULL)
+		k->inner.tick(k->inner.self, now);
 }
 
 static kith_time engine_deadline(const void *self)
 {
 	const struct kithd *k = self;
 
-	return k->inner.deadline(k->inner.self);
+	return k->node != NULL ? k->inner.deadline(k->inner.self) : KITH_NEVER;
 }
 
 static bool engine_output(void *self, struct kith_dgram_out *out, kith_time now)
 {
 	struct kithd *k = self;
 
-	return k->inner.output(k->inner.self, out, now);
+	return k->node != NULL && k->inner.output(k->inner.self, out, now);
 }
 
 static void run_seeds(struct kith_job *job)
@@ -66,6 +69,10 @@ static bool engine_job(void *self, struct kith_job **out)
 {
 	struct kithd *k = self;
 
+	if (kith__kithd_vault_job(k, out))
+		return true;
+	if (k->node == NULL)
+		return false;
 	if (k->seeds_due && !k->seeds_running) {
 		k->seeds_due = false;
 		k->seeds_len = kith_node_seeds(k->node, k->seeds, KITH_DHT_SEEDS_MAX * 64u);
@@ -85,6 +92,8 @@ static void engine_done(void *self, struct kith_job *job, kith_time now)
 {
 	struct kithd *k = self;
 
+	if (kith__kithd_vault_done(k, job))
+		return;
 	if (job != &k->seeds_job) {
 		k->inner.done(k->inner.self, job, now);
 		return;
@@ -98,7 +107,7 @@ static void engine_wake(void *self, kith_time now)
 {
 	struct kithd *k = self;
 
-	if (k->inner.wake != NULL)
+	if (k->node != NULL && k->inner.wake != NULL)
 		k->inner.wake(k->inner.self, now);
 }
 
@@ -108,7 +117,9 @@ struct kith_engine kith__kithd_engine(struct kithd *k)
 				engine_tick, engine_deadline, engine_output,
 				engine_job,  engine_done,     engine_wake};
 
-	k->inner = kith_node_engine(k->node);
+	memset(&k->inner, 0, sizeof(k->inner));
+	if (k->node != NULL)
+		k->inner = kith_node_engine(k->node);
 	return e;
 }
 
@@ -116,7 +127,7 @@ struct kith_engine kith__kithd_engine(struct kithd *k)
 
 static void stop_step(struct kithd *k, kith_time now)
 {
-	if (k->stopped) {
+	if (k->stopped || k->node == NULL) {
 		uv_stop(&k->loop);
 		return;
 	}
@@ -137,6 +148,8 @@ void kith__kithd_wake(void *ctx, kith_time now)
 	}
 	if (k->stopping)
 		stop_step(k, now);
+	else
+		kith__kithd_vault_turn(k, now);
 	kith__kithd_portmap_turn(k, now);
 	kith__kithd_log_drain(k);
 }
@@ -174,14 +187,18 @@ static void on_seeds_timer(uv_timer_t *t)
 {
 	struct kithd *k = t->data;
 
-	k->seeds_due = true;
+	k->seeds_due = k->node != NULL;
 	kith_driver_kick(k->driver);
 }
 
 /* One byte tells who waits that the control socket accepts. */
 static void tell_ready(struct kithd *k)
 {
-	kith__kithd_say(k, KITH_LOG_INFO, "Ready; the control socket is %s.", k->cfg.socket);
+	kith__kithd_say(k, KITH_LOG_INFO, "Ready%s; the control socket is %s.",
+			k->node != NULL      ? ""
+			: k->profile == NULL ? ", without a profile"
+					     : ", locked",
+			k->cfg.socket);
 	if (k->cfg.ready_fd < 0)
 		return;
 	if (write(k->cfg.ready_fd, "\n", 1) != 1)
