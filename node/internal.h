@@ -237,6 +237,7 @@ struct kith_contact {
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
 	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
+	uint64_t keys_print;    /* of the keys that change with steps only */
 	/* finding and connecting */
 	bool wanted; /* presence is looked for */
 	uint32_t session, connecting, lookup_op;
@@ -326,7 +327,8 @@ struct kith_node {
 	bool job_busy;
 	struct kith_publish *publish;
 	struct kith_replies *replies;
-	struct kith_news *news; /* events.c */
+	struct kith_news *news; /* news.c */
+	bool watched;           /* news carry their messages */
 	struct kith_addr own_addr[8];
 	size_t own_addrs;
 	struct kith_addr observed;      /* as the last reporter saw it */
@@ -400,6 +402,9 @@ void kith__row_meta_blob(struct kith_node *n, const char *k, const void *p, size
 void kith__row_setting(struct kith_node *n, const char *k, const char *v);
 void kith__row_invitation(struct kith_node *n, const struct kith_own_cap *cap);
 #define KITH_FLOW_ROW (32u + KITH_FLOW_FAR) /* sequence numbers in front of a ratchet row */
+/* A ratchet is two rows: flow | ratchet without its keys | print 8, and the keys, written when they
+ * changed. The print ties the two. */
+uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS]);
 #define KITH_OUT_ROW_HEAD \
 	29u /* type 2, flags 1, index 4, list version 4, mid 16, content length 2 */
 void kith__row_seen(struct kith_node *n, const uint8_t h[static 16], uint64_t expires_s);

@@ -36,7 +36,8 @@ bool bench_lab_open(void)
 	(void)snprintf(path, sizeof(path), "%s/kithd", bench_options.bin);
 	if (access(path, X_OK) != 0)
 		return bench_fail("%s is not there: give --bin", path) == 0;
-	(void)snprintf(lab.dir, sizeof(lab.dir), "/tmp/kith-bench.XXXXXX");
+	(void)snprintf(lab.dir, sizeof(lab.dir), "%s/kith-bench.XXXXXX",
+		       bench_options.dir != NULL ? bench_options.dir : "/tmp");
 	if (mkdtemp(lab.dir) == NULL)
 		return bench_fail("no folder: %s", strerror(errno)) == 0;
 	lab.network = 2000000 + tag;
