@@ -59,7 +59,12 @@ struct kith_identity {
 	struct kith_own_prekey *prekey[KITH_PREKEYS_MAX];
 	size_t prekeys; /* newest first, arena cells */
 	uint8_t handle_key[32], instance[8];
-	uint64_t record_seq; /* greatest seq signed so far */
+	struct {
+		uint16_t table;
+		uint64_t id;
+		uint8_t handle[16];
+	} handle[KITH_HANDLES]; /* made or opened lately; table 0: none */
+	uint64_t record_seq;    /* greatest seq signed so far */
 };
 
 /* ---- own mailboxes (mbox_choose.c) ---- */
