@@ -75,6 +75,7 @@
 		   */
 
 /* ---- node (store.md 11, mailbox.md, crypto.md 5) ---- */
+#define KITH_HANDLES           32u /* remembered API handles: each saves four hashes */
 #define KITH_CONTACTS_MAX      4096u
 #define KITH_CAPS_MAX          16u      /* live invitations */
 #define KITH_REQUESTS_MAX      256u     /* pending, incoming */

@@ -352,6 +352,34 @@ static int load_skipped(struct kith_node *n)
 	return status;
 }
 
+/* The ratchet of a row: without a second row it is whole (first schema), else the two make it. */
+static int row_ratchet(struct kith_contact *c, const struct kith_rows *r, const uint8_t *p,
+		       size_t len)
+{
+	uint8_t whole[KITH_RATCHET_ROW];
+	size_t keys_len;
+	const uint8_t *keys = kith_rows_blob(r, 4, &keys_len);
+	struct kith_writer w;
+	int status;
+
+	if (keys == NULL)
+		return kith__ratchet_decode(c->ratchet, p, len);
+	if (keys_len != KITH_RATCHET_KEYS || len < KITH_RATCHET_KEYS_AT + 8)
+		return KITH_E_MALFORMED;
+	c->keys_print = kith__keys_print(keys);
+	if (kith_load_u64(p + len - 8) != c->keys_print)
+		return KITH_E_MALFORMED; /* of another time */
+	kith_writer_init(&w, whole, sizeof(whole));
+	kith_write_bytes(&w, p, KITH_RATCHET_KEYS_AT);
+	kith_write_bytes(&w, keys, KITH_RATCHET_KEYS);
+	kith_write_bytes(&w, p + KITH_RATCHET_KEYS_AT, len - KITH_RATCHET_KEYS_AT - 8);
+	status = kith_write_end(&w) == KITH_OK ? KITH_OK : KITH_E_MALFORMED;
+	if (status == KITH_OK)
+		status = kith__ratchet_decode(c->ratchet, whole, w.len);
+	kith_wipe(whole, sizeof(whole));
+	return status;
+}
+
 static int load_ratchets(struct kith_node *n)
 {
 	struct kith_rows r;
@@ -380,7 +408,7 @@ static int load_ratchets(struct kith_node *n)
 		c->ratchet = kith_arena_get(n->arena, sizeof(*c->ratchet));
 		if (c->ratchet == NULL)
 			return KITH_E_NOMEM;
-		status = kith__ratchet_decode(c->ratchet, p + KITH_FLOW_ROW, len - KITH_FLOW_ROW);
+		status = row_ratchet(c, &r, p + KITH_FLOW_ROW, len - KITH_FLOW_ROW);
 		c->ratchet->alloc = n->alloc;
 	}
 	return status == KITH_OK ? load_skipped(n) : status;

@@ -237,6 +237,12 @@ int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, ui
 void kith_node_event_range(const struct kith_node *n, uint64_t *first, uint64_t *last);
 /* Live: one row after its commit (seq 0: not durable). False: none. */
 bool kith_node_news(struct kith_node *n, struct kith_node_row *out);
+/* While on (default off) rows of messages bring these along, as long as the store has room for the
+ * reads: news_with tells whether the row told last did, news_message gives them in turn. Pointers
+ * live until the next kith_node_news. */
+void kith_node_watch(struct kith_node *n, bool on);
+bool kith_node_news_with(const struct kith_node *n);
+bool kith_node_news_message(struct kith_node *n, struct kith_node_message *out);
 /* Messages first..last of an event row, to be shown. Reply: rows of messages. */
 int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t first, uint64_t last,
 		       uint32_t call, kith_time now) KITH_MUST_USE;

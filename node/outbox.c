@@ -203,14 +203,18 @@ static void delete_row(struct kith_node *n, uint64_t id)
 	kith__put(n, &op);
 }
 
-/* Rows below ack.next go by one statement, the few of the bitmap one by one. */
-static void delete_range(struct kith_node *n, const struct kith_contact *c, uint32_t next)
+/* Rows below ack.next go by one statement, the few of the bitmap one by one. Entries stand in the
+ * order of their ids; `high`: behind the last one that may go. */
+static void delete_range(struct kith_node *n, const struct kith_contact *c, uint32_t next,
+			 size_t high)
 {
 	struct kith_op op = kith_op(KITH_OP_OUTBOX_RANGE_DELETE);
 
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);
 	kith_op_int(&op, next);
+	kith_op_int(&op, (int64_t)c->out[0]->id);
+	kith_op_int(&op, (int64_t)c->out[high - 1]->id);
 	kith__put(n, &op);
 }
 
@@ -345,7 +349,7 @@ void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struc
 		high++;
 	if (high > 0 && (c->out[0]->seq < ack->next || ack->bitmap != 0)) {
 		if (c->out[0]->seq < ack->next)
-			delete_range(n, c, ack->next);
+			delete_range(n, c, ack->next, high);
 		kept = remove_acked(n, c, ack, high, &index_freed);
 		if (kept < high) {
 			memmove(&c->out[kept], &c->out[high], (c->outs - high) * sizeof(c->out[0]));

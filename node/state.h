@@ -53,7 +53,12 @@ struct kith_identity {
 	struct kith_own_prekey *prekey[KITH_PREKEYS_MAX];
 	size_t prekeys; /* newest first, arena cells */
 	uint8_t handle_key[32], instance[8];
-	uint64_t record_seq; /* greatest seq signed so far */
+	struct {
+		uint16_t table;
+		uint64_t id;
+		uint8_t handle[16];
+	} handle[KITH_HANDLES]; /* made or opened lately; table 0: none */
+	uint64_t record_seq;    /* greatest seq signed so far */
 };
 
 /* ---- own mailboxes (mbox_choose.c) ---- */
@@ -239,6 +244,7 @@ struct kith_contact {
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
 	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
+	uint64_t keys_print;    /* of the keys that change with steps only */
 	/* finding and connecting */
 	bool wanted;      /* presence is looked for */
 	uint64_t alive_s; /* its newest presence record was signed then */
@@ -338,7 +344,8 @@ struct kith_node {
 	struct kith_publish *publish;
 	struct kith_deposit *deposit; /* deposit.c */
 	struct kith_replies *replies;
-	struct kith_news *news; /* events.c */
+	struct kith_news *news; /* news.c */
+	bool watched;           /* news carry their messages */
 	struct kith_addr own_addr[8];
 	size_t own_addrs;
 	struct kith_addr observed;      /* as the last reporter saw it */

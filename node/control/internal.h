@@ -312,6 +312,8 @@ void kith__control_message_news(struct kith_control *c, struct kith__call *call)
 void kith__control_events_news(struct kith_control *c, struct kith__call *call);
 /* Moves every cursor that may move. */
 void kith__control_events_turn(struct kith_control *c);
+/* A durable row: to the subscriptions that are at the end of the log. */
+void kith__control_events_row(struct kith_control *c, const struct kith_node_row *row);
 /* A row that is not durable: to those who asked for it. */
 void kith__control_events_live(struct kith_control *c, const struct kith_node_row *row);
 

@@ -12,6 +12,7 @@
 struct bench_options {
 	bool json, quick;
 	const char *bin; /* folder of kithd */
+	const char *dir; /* where folders for profiles are made; NULL = /tmp */
 };
 
 extern struct bench_options bench_options;

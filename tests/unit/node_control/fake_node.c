@@ -91,7 +91,29 @@ bool kith_node_news(struct kith_node *n, struct kith_node_row *out)
 	}
 	if (n->news_at == n->rows)
 		return false;
+	n->with = n->watched && !n->bare;
+	n->with_at = 0;
 	*out = n->row[n->news_at++];
+	return true;
+}
+
+void kith_node_watch(struct kith_node *n, bool on)
+{
+	n->watched = on;
+}
+
+bool kith_node_news_with(const struct kith_node *n)
+{
+	return n->with;
+}
+
+bool kith_node_news_message(struct kith_node *n, struct kith_node_message *out)
+{
+	const struct kith_node_row *row = &n->row[n->news_at - 1];
+
+	if (!n->with || row->first + n->with_at > row->last || row->first + n->with_at > 5)
+		return false;
+	message(n, (unsigned)(row->first + n->with_at++), out);
 	return true;
 }
 
@@ -107,6 +129,7 @@ int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, ui
 	(void)now;
 	if (seq + 1 < n->first_event)
 		return KITH_E_EXPIRED;
+	n->log_reads++;
 	(void)answer(n, call, KITH_REPLY_EVENTS, false);
 	last(n)->seq = seq;
 	last(n)->limit = limit;
