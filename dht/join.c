@@ -19,6 +19,7 @@
 #define SEEDS_AT_ONCE  16u
 #define FILL_AT_ONCE   12u /* 4 buckets x 3 peers */
 #define FILL_PEERS     3u
+#define FILL_TAKE      6u /* contacts of one answer: three liars must not fill a bucket alone */
 #define ROUNDS_MAX     3u /* a growing network never shows the same 16 twice */
 
 static void probe(struct kith_dht *d)
@@ -140,9 +141,9 @@ void kith__fill_answer(struct kith_dht *d, const struct kith__request *r, const 
 	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, r->peer)->addr);
 	struct kith_id id;
 	uint32_t peer;
-	unsigned i;
+	unsigned i, taken = 0;
 
-	for (i = 0; i < m->count; i++) {
+	for (i = 0; i < m->count && taken < FILL_TAKE; i++) {
 		const struct kith__contact *c = &m->contact[i];
 
 		kith__node_id(&id, c->key);
@@ -159,6 +160,7 @@ void kith__fill_answer(struct kith_dht *d, const struct kith__request *r, const 
 			break;
 		kith__ping(d, peer, now);
 		kith__peer_unref(d->book, peer);
+		taken++;
 	}
 	fill_done(d, now);
 }

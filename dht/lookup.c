@@ -13,6 +13,7 @@
 #include "dht/internal.h"
 
 #define LIMIT_US (20u * (kith_time)KITH_US_PER_S)
+#define SPREAD   8u /* far seeds asked before a record is called absent */
 #define AGREE    3u /* replicas with the highest seq that end the background phase */
 
 struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial)
@@ -161,6 +162,37 @@ static void add_seeds(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 			kith__lookup_add(d, l, d->seed[i], 1u << i % d->params.paths, 1);
 }
 
+/* Up to `want` more seeds from all over the table, whatever their distance (depth 0): the bucket
+ * that the key falls into may be in one hand. */
+static void add_spread(struct kith_dht *d, struct kith__lookup *l, unsigned want, kith_time now)
+{
+	unsigned buckets = kith__table_buckets(&d->table), tries = 4 * want, b;
+	size_t first, count;
+
+	for (b = kith_rng_below(d->rng, buckets + 1); tries > 0 && want > 0; tries--, b++) {
+		uint32_t peer;
+
+		kith__table_range(&d->table, b % (buckets + 1), &first, &count);
+		if (count == 0)
+			continue;
+		peer = d->table.entry[first + kith_rng_below(d->rng, (uint32_t)count)].peer;
+		if (kith__cand_find(l, peer) != NULL || kith__banned(d, peer, now))
+			continue;
+		kith__lookup_add(d, l, peer, 1u << want % d->params.paths, 0);
+		want--;
+	}
+}
+
+/* Nothing more to ask: once, ask far ones before it is the end. */
+static bool go_wide(struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	if (l->wide || l->found || l->kind == KITH__LOOK_KEEP || l->owner == KITH__OWN_LOCATE)
+		return false;
+	l->wide = true;
+	add_spread(d, l, l->kind == KITH__LOOK_NODE ? SPREAD / 2 : SPREAD, now);
+	return true;
+}
+
 struct kith__lookup *kith__lookup_new(struct kith_dht *d, enum kith__look_kind kind,
 				      enum kith__look_owner owner, const struct kith_id *key,
 				      kith_time now)
@@ -250,6 +282,15 @@ static bool endpoint_used(const struct kith__lookup *l, const struct kith__cand 
 	return false;
 }
 
+/* Outside the region: up to the horizon, and in the end the seeds as far as the kind needs them. */
+static bool may_ask(const struct kith__lookup *l, const struct kith__cand *c, bool near)
+{
+	if (l->found)
+		return false;
+	return near || c->depth == 0 ||
+	       (l->wide && c->depth == 1 && l->kind == KITH__LOOK_VALUE);
+}
+
 /* What a round trip to the candidate may take, 0.25 ms. */
 static unsigned expected(const struct kith__cand *c, unsigned median)
 {
@@ -272,7 +313,7 @@ static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end
 		if ((c->flags & KITH__C_AGAIN) != 0)
 			return c;
 		if ((c->flags & KITH__C_INSIDE) == 0) {
-			if (found == NULL && (i < end || (l->wide && c->depth == 1)) && !l->found)
+			if (found == NULL && may_ask(l, c, i < end))
 				found = c;
 			if (found != NULL)
 				break;
@@ -355,7 +396,8 @@ static bool pending(const struct kith__lookup *l)
 	for (i = 0; i < l->count; i++)
 		if ((l->cand[i].state == KITH__CAND_FLIGHT ||
 		     l->cand[i].state == KITH__CAND_SLOW) &&
-		    (i < end || (l->cand[i].flags & KITH__C_INSIDE) != 0))
+		    (i < end || (l->cand[i].flags & KITH__C_INSIDE) != 0 ||
+		     (l->wide && !l->found && l->cand[i].depth < 2)))
 			return true;
 	return false;
 }
@@ -408,12 +450,10 @@ static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time no
 				return;
 			}
 		}
-		if (l->flying != 0 || l->requests >= requests_max(l))
-			return;
-		if (l->kind == KITH__LOOK_VALUE && !l->found && !l->wide)
-			l->wide = true;
-		else if (!extend(l))
-			return;
+		if (l->requests >= requests_max(l) || pending(l) || !go_wide(d, l, now)) {
+			if (l->flying != 0 || l->requests >= requests_max(l) || !extend(l))
+				return;
+		}
 	}
 }
 
@@ -461,7 +501,7 @@ static void take_contacts(struct kith_dht *d, struct kith__lookup *l, const stru
 {
 	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, by->peer)->addr);
 	bool relaxed = d->table.count < KITH__NEAREST;
-	unsigned paths = by->paths, depth = by->depth + 1u, i, j, same;
+	unsigned paths = by->paths, depth = by->depth != 0 ? by->depth + 1u : 2u, i, j, same;
 	uint32_t group[KITH__RPC_CONTACTS], peer;
 
 	d->counters.skipped_contact += m->skipped;

@@ -20,6 +20,11 @@ struct sample {
 	size_t n;
 };
 
+static bool able(const struct sim_lab *w, uint32_t i)
+{
+	return w->node[i].dht != NULL && !w->node[i].dead;
+}
+
 static struct sim_report {
 	bool json, good;
 } report;
@@ -172,6 +177,21 @@ static void bytes_line(const char *name, struct sample *s, uint32_t limit)
 	kith_alloc_free(NULL, s->v);
 }
 
+/* One line for each lookup that found nothing, on stderr: what to look at first. */
+static void tell_failed(const struct sim_lab *w)
+{
+	for (size_t i = 0; i < w->tried; i++) {
+		const struct sim_try *t = &w->tries[i];
+
+		if (!t->store && !t->found)
+			fprintf(stderr,
+				"kith-sim: at %.3f s node %u did not find record %u of node %u: "
+				"%u requests, %s\n",
+				(double)t->at / 1e6, t->node, t->record, w->owner[t->record],
+				t->requests, t->done ? "done" : "not done");
+	}
+}
+
 static void tell_lookups(const struct sim_lab *w)
 {
 	const struct sim_lab_expect *e = &w->plan.lab.expect;
@@ -182,6 +202,7 @@ static void tell_lookups(const struct sim_lab *w)
 	count(w, false, false, 0, &good, &n);
 	count(w, false, true, 0, &second, &tried);
 	share("lookup.success", good, n, e->success_ppm);
+	tell_failed(w);
 	if (w->plan.lab.retry != 0)
 		share("lookup.success.retry", good + second, n, e->retry_ppm);
 	s = collect(w, false, false, 0, LATENCY);
@@ -324,6 +345,30 @@ static void tell_ratio(const struct sim_lab *w)
 		   w->probe.garbage, 0.5);
 }
 
+/* How many of the entries in honest tables are adversaries, in all and in the fullest bucket. */
+static void tell_tables(const struct sim_lab *w)
+{
+	uint64_t entries = 0, evil = 0, far = 0, far_evil = 0;
+	struct kith_dht_seed s;
+	uint32_t srtt, at;
+
+	for (uint32_t i = 0; i < w->honest; i++)
+		for (size_t k = 0; able(w, i) && kith_dht_peer(w->node[i].dht, k, &s, &srtt); k++) {
+			at = sim_lab_at(w, &s.addr);
+			entries++;
+			evil += at >= w->honest;
+			if (k >= w->plan.lab.params.k)
+				continue;
+			far++;
+			far_evil += at >= w->honest;
+		}
+	line("table.peers", (double)entries / w->honest, "count", w->honest);
+	if (w->sybils == 0)
+		return;
+	line("table.sybils", (double)evil * 100.0 / (double)(entries + 1), "%", entries);
+	line("table.sybils.farthest", (double)far_evil * 100.0 / (double)(far + 1), "%", far);
+}
+
 static void tell_hash(const struct sim_lab *w)
 {
 	struct kith_hasher h;
@@ -359,6 +404,7 @@ bool sim_lab_report(struct sim_lab *w, bool json)
 		tell_stores(w);
 	tell_nodes(w);
 	tell_ratio(w);
+	tell_tables(w);
 	line("nodes", w->honest + w->sybils, "count", w->sybils);
 	line("rtt", (double)w->rtt / 1e3, "ms", 2001);
 	line("virtual", (double)w->now / 1e6, "s", 1);
