@@ -41,8 +41,8 @@ struct kith_node_config {
 	unsigned audit_s;     /* mean time between two audits of a mailbox, 57,600; 0: that */
 	bool publish_address; /* endpoints in the presence record (contacts see them) */
 	struct kith_mapping_config map; /* port mapping; all zero: none */
-	const char *version;  /* program version, for hello and status */
-	const uint8_t *seeds; /* saved seeds file content, or NULL */
+	const char *version;            /* program version, for hello and status */
+	const uint8_t *seeds;           /* saved seeds file content, or NULL */
 	size_t seeds_len;
 };
 

@@ -175,8 +175,8 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 			"found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted, "answering",
 			(int)s.mailboxes_answering, "waiting", "messages", (json_int_t)s.waiting,
 			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s), "reach",
-			kith__control_reach_object(c), "protected", (int)c->profile.is_protected, "recovery",
-			(int)c->profile.words);
+			kith__control_reach_object(c), "protected", (int)c->profile.is_protected,
+			"recovery", (int)c->profile.words);
 	if (out != NULL && counters) {
 		json_t *all = json_object();
 
