@@ -275,6 +275,8 @@ static void ring_add(struct kith_news *w, const struct kith_news_row *row)
 		w->head = (w->head + 1) % KITH_NEWS_MAX;
 		w->count--;
 	}
+	if (w->count == 0)
+		w->head = 0; /* a drained ring touches its first pages only */
 	w->ring[(w->head + w->count) % KITH_NEWS_MAX] = *row;
 	w->count++;
 }

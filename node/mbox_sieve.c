@@ -33,9 +33,9 @@
 #define SLICE      2048u /* steps of a tick: about 2 ms */
 #define PAID_S     1000u /* steps paid off a second: about 1 ms */
 #define STEP_US    (KITH_US_PER_S / PAID_S)
-#define PASSES     8u    /* that may be owed */
+#define PASSES     8u            /* that may be owed */
 #define PUSH_US    KITH_US_PER_S /* tags pushed within it share a pass */
-#define KEY        8u    /* bytes of a tag in the set */
+#define KEY        8u            /* bytes of a tag in the set */
 
 static void count_chains(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l,
 			 void *ctx)

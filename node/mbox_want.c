@@ -383,18 +383,49 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 	return best;
 }
 
-void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+/* What lies in a reply, away from the link: handling it calls the link again. */
+struct arrived {
+	bool there[16], handled[16];
+	uint8_t blob[16][KITH_BLOB];
+};
+
+static void take_all(struct kith_node *n, unsigned reader, const struct kith__get *g,
+		     struct arrived *a)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__fetcher *from = &f->reader[reader];
-	bool handled[16] = {false};
-	struct kith__get g;
+	const uint8_t *ml = f->reader[reader].ml;
 	unsigned at = 0;
 	unsigned place = 0;
-	unsigned i;
 	size_t w;
 
+	while ((w = next_arrived(f, reader, g, a->handled, &at, &place)) < f->wants) {
+		const struct kith__want copy = f->want[w];
+		enum outcome out = NEXT_COPY;
+
+		a->handled[at] = true;
+		if (a->there[at] && copy.knock)
+			out = take_knock(n, &copy, ml, g->tag[at], a->blob[at]);
+		else if (a->there[at])
+			out = take_message(n, &copy, ml, g->tag[at], a->blob[at]);
+		if (out == NEXT_COPY && a->there[at] && !copy.knock)
+			f->corrupt++;
+		settle(n, w, place, out);
+	}
+}
+
+void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+{
+	struct kith__fetcher *from = &kith__fetch(n)->reader[reader];
+	struct arrived *a;
+	struct kith__get g;
+	unsigned i;
+
 	if (from->gets == 0 || r->status != KITH_MBOX_OK || r->count != from->get[0].count) {
+		kith__reader_failed(n, reader, false);
+		return;
+	}
+	a = kith_alloc_zero(n->alloc, 1, sizeof(*a));
+	if (a == NULL) { /* it will be listed again */
 		kith__reader_failed(n, reader, false);
 		return;
 	}
@@ -402,21 +433,10 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 	from->gets--;
 	memmove(&from->get[0], &from->get[1], from->gets * sizeof(g));
 	for (i = 0; i < g.count; i++) {
-		f->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
-		if (f->there[i])
-			memcpy(f->blob[i], r->item[i].blob, KITH_BLOB);
+		a->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
+		if (a->there[i])
+			memcpy(a->blob[i], r->item[i].blob, KITH_BLOB);
 	}
-	while ((w = next_arrived(f, reader, &g, handled, &at, &place)) < f->wants) {
-		const struct kith__want copy = f->want[w];
-		enum outcome out = NEXT_COPY;
-
-		handled[at] = true;
-		if (f->there[at] && copy.knock)
-			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
-		else if (f->there[at])
-			out = take_message(n, &copy, from->ml, g.tag[at], f->blob[at]);
-		if (out == NEXT_COPY && f->there[at] && !copy.knock)
-			f->corrupt++;
-		settle(n, w, place, out);
-	}
+	take_all(n, reader, &g, a);
+	kith_alloc_free(n->alloc, a);
 }
