@@ -99,6 +99,7 @@ enum kith__reader_state { KITH__CLOSED, KITH__OPENING, KITH__LISTING, KITH__STAN
 struct kith__get {
 	unsigned count;
 	uint8_t tag[16][16];
+	bool hit[16]; /* asked for a want, no dummy */
 };
 /* Tags at one mailbox that belong to nobody as far as the table knows (mbox_sieve.c). */
 struct kith__sieve {

@@ -155,7 +155,10 @@ static void shuffle(struct kith_node *n, struct kith__get *g)
 	for (i = g->count; i > 1; i--) {
 		unsigned k = kith_rng_below(n->rng, i);
 		uint8_t t[16];
+		bool hit = g->hit[i - 1];
 
+		g->hit[i - 1] = g->hit[k];
+		g->hit[k] = hit;
 		memcpy(t, g->tag[i - 1], 16);
 		memcpy(g->tag[i - 1], g->tag[k], 16);
 		memcpy(g->tag[k], t, 16);
@@ -186,6 +189,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 	struct kith__get *g = &r->get[r->gets];
 	unsigned hits;
 
+	memset(g, 0, sizeof(*g));
 	for (hits = 0; hits < HITS; hits++) {
 		size_t i = next_want(f, reader, n->now);
 
@@ -194,6 +198,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 		f->want[i].asked = true;
 		f->want[i].since = n->now;
 		memcpy(g->tag[hits], f->want[i].place[0].tag, 16);
+		g->hit[hits] = true;
 	}
 	if (hits == 0)
 		return false;
@@ -355,7 +360,9 @@ static void settle(struct kith_node *n, size_t i, unsigned k, enum outcome out)
 	}
 }
 
-/* The next want whose blob lies in the buffer, by order; f->wants: none is left. */
+/* The next want whose blob lies in the buffer, by order; f->wants: none is left. A dummy that
+ * turned out to be ours meanwhile is asked for in its turn: taken now, it would come before its
+ * time. */
 static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const struct kith__get *g,
 			   const bool *handled, unsigned *at, unsigned *place)
 {
@@ -372,7 +379,7 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 		if (k == w->places || (best < f->wants && !before(w, &f->want[best])))
 			continue;
 		for (t = 0; t < g->count; t++) {
-			if (handled[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
+			if (handled[t] || !g->hit[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
 				continue;
 			best = i;
 			*at = t;
