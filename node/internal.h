@@ -324,7 +324,7 @@ struct kith_tag_match {
 	uint32_t version, index;
 	struct kith_tag_keys keys;
 };
-/* Among the tags of the table: of each chain 64 beyond the greatest consumed index, and gaps. */
+/* Among the tags of the table: of each chain 32 beyond the greatest consumed index, and gaps. */
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32],
 			 const uint8_t tag[static 16], struct kith_tag_match *m);
 /* The same for a tag whose place was found before, anywhere within 1,024 indices. */

@@ -94,6 +94,7 @@ static void shut(struct kith_node *n, unsigned i, bool gone)
 	kith__sieve_wipe(&r->sieve);
 	r->state = KITH__CLOSED;
 	kith__wants_leave(n, i);
+	kith__knocks_rest(n, r->ml);
 	show_state(n, r);
 }
 
@@ -432,6 +433,7 @@ void kith__fetch_tick(struct kith_node *n)
 		reader_tick(n, i);
 		sieve_tick(n, i);
 	}
+	kith__knocks_rest(n, NULL);
 	kith__wants_run(n);
 	write_cursors(n);
 }
@@ -447,6 +449,8 @@ kith_time kith__fetch_deadline(const struct kith_node *n)
 	if (f == NULL || f->changed)
 		return n->now;
 	best = kith__wants_deadline(n);
+	if (kith__knocks_deadline(n) < best)
+		best = kith__knocks_deadline(n);
 	for (i = 0; i < KITH_OWN_BOXES_MAX; i++) {
 		const struct kith__fetcher *r = &f->reader[i];
 		kith_time due = KITH_NEVER;

@@ -114,6 +114,7 @@ enum kith__reader_state { KITH__CLOSED, KITH__OPENING, KITH__LISTING, KITH__STAN
 struct kith__get {
 	unsigned count;
 	uint8_t tag[16][16];
+	bool hit[16]; /* asked for a want, no dummy */
 };
 /* Tags at one mailbox that belong to nobody as far as the table knows (mbox_sieve.c). */
 struct kith__sieve {
@@ -173,9 +174,7 @@ struct kith_fetch {
 	struct kith__cursor *cursor;
 	size_t cursors, cursors_cap;
 	bool changed;
-	struct kith_knocks *knocks;  /* mbox_knocks.c; NULL until the first stranger's tag */
-	uint8_t blob[16][KITH_BLOB]; /* blobs of the result at hand */
-	bool there[16];
+	struct kith_knocks *knocks; /* mbox_knocks.c; NULL until the first stranger's tag */
 	uint64_t corrupt, unopened; /* copies that did not unwrap; blobs that did not open */
 };
 struct kith_fetch *kith__fetch(struct kith_node *n);
@@ -210,6 +209,10 @@ kith_time kith__sieve_deadline(const struct kith_node *n, const struct kith__sie
 void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);
 void kith__knocks_trim(struct kith_node *n, const struct kith__fetcher *r);
+/* Drops what was not asked for a minute, or all of `ml` that is ready (NULL: no mailbox); when to
+ * come again. */
+void kith__knocks_rest(struct kith_node *n, const uint8_t *ml);
+kith_time kith__knocks_deadline(const struct kith_node *n);
 void kith__knocks_free(struct kith_node *n, struct kith_knocks *k);
 void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
 		    const uint8_t tag[static 16]);

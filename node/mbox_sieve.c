@@ -2,7 +2,7 @@
 /*
  * Tags of far indices among the tags that nobody was found for (crypto.md 8, mailbox.md 6).
  *
- * The table of expected tags ends 64 beyond the greatest consumed index of a chain, but a sender
+ * The table of expected tags ends 32 beyond the greatest consumed index of a chain, but a sender
  * may be 1,024 ahead. So tags that match nothing are kept in a set, per mailbox, and meet the rest
  * in two ways:
  *

@@ -174,7 +174,10 @@ static void shuffle(struct kith_node *n, struct kith__get *g)
 	for (i = g->count; i > 1; i--) {
 		unsigned k = kith_rng_below(n->rng, i);
 		uint8_t t[16];
+		bool hit = g->hit[i - 1];
 
+		g->hit[i - 1] = g->hit[k];
+		g->hit[k] = hit;
 		memcpy(t, g->tag[i - 1], 16);
 		memcpy(g->tag[i - 1], g->tag[k], 16);
 		memcpy(g->tag[k], t, 16);
@@ -205,6 +208,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 	struct kith__get *g = &r->get[r->gets];
 	unsigned hits;
 
+	memset(g, 0, sizeof(*g));
 	for (hits = 0; hits < HITS; hits++) {
 		size_t i = next_want(f, reader, n->now);
 
@@ -213,6 +217,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 		f->want[i].asked = true;
 		f->want[i].since = n->now;
 		memcpy(g->tag[hits], f->want[i].place[0].tag, 16);
+		g->hit[hits] = true;
 	}
 	if (hits == 0)
 		return false;
@@ -425,7 +430,9 @@ static void settle(struct kith_node *n, const struct kith__want *key, unsigned k
 	}
 }
 
-/* The next want whose blob lies in the buffer, by order; f->wants: none is left. */
+/* The next want whose blob lies in the buffer, by order; f->wants: none is left. A dummy that
+ * turned out to be ours meanwhile is asked for in its turn: taken now, it would come before its
+ * time. */
 static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const struct kith__get *g,
 			   const bool *handled, unsigned *at, unsigned *place)
 {
@@ -442,7 +449,7 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 		if (k == w->places || (best < f->wants && !before(w, &f->want[best])))
 			continue;
 		for (t = 0; t < g->count; t++) {
-			if (handled[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
+			if (handled[t] || !g->hit[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
 				continue;
 			best = i;
 			*at = t;
@@ -453,18 +460,51 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 	return best;
 }
 
-void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+/* What lies in a reply, away from the link: handling it calls the link again. */
+struct arrived {
+	bool there[16], handled[16];
+	uint8_t blob[16][KITH_BLOB];
+};
+
+static void take_all(struct kith_node *n, unsigned reader, const struct kith__get *g,
+		     struct arrived *a)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__fetcher *from = &f->reader[reader];
-	bool handled[16] = {false};
-	struct kith__get g;
+	const uint8_t *ml = f->reader[reader].ml;
 	unsigned at = 0;
 	unsigned place = 0;
-	unsigned i;
 	size_t w;
 
+	while ((w = next_arrived(f, reader, g, a->handled, &at, &place)) < f->wants) {
+		const struct kith__want copy = f->want[w];
+		enum outcome out = NEXT_COPY;
+
+		a->handled[at] = true;
+		if (a->there[at] && copy.knock)
+			out = take_knock(n, &copy, ml, g->tag[at], a->blob[at]);
+		else if (a->there[at])
+			out = take_message(n, &copy, ml, g->tag[at], a->blob[at], copy.tries == 0);
+		else if (!copy.knock)
+			out = is_ours(n, &copy, ml, g->tag[at]) ? BAD_COPY : DONE;
+		if (out == BAD_COPY && a->there[at])
+			f->corrupt++;
+		settle(n, &copy, place, out);
+	}
+}
+
+void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+{
+	struct kith__fetcher *from = &kith__fetch(n)->reader[reader];
+	struct arrived *a;
+	struct kith__get g;
+	unsigned i;
+
 	if (from->gets == 0 || r->status != KITH_MBOX_OK || r->count != from->get[0].count) {
+		kith__reader_failed(n, reader, false);
+		return;
+	}
+	a = kith_alloc_zero(n->alloc, 1, sizeof(*a));
+	if (a == NULL) { /* it will be listed again */
 		kith__reader_failed(n, reader, false);
 		return;
 	}
@@ -472,24 +512,10 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 	from->gets--;
 	memmove(&from->get[0], &from->get[1], from->gets * sizeof(g));
 	for (i = 0; i < g.count; i++) {
-		f->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
-		if (f->there[i])
-			memcpy(f->blob[i], r->item[i].blob, KITH_BLOB);
+		a->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
+		if (a->there[i])
+			memcpy(a->blob[i], r->item[i].blob, KITH_BLOB);
 	}
-	while ((w = next_arrived(f, reader, &g, handled, &at, &place)) < f->wants) {
-		const struct kith__want copy = f->want[w];
-		enum outcome out = NEXT_COPY;
-
-		handled[at] = true;
-		if (f->there[at] && copy.knock)
-			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
-		else if (f->there[at])
-			out = take_message(n, &copy, from->ml, g.tag[at], f->blob[at],
-					   copy.tries == 0);
-		else if (!copy.knock)
-			out = is_ours(n, &copy, from->ml, g.tag[at]) ? BAD_COPY : DONE;
-		if (out == BAD_COPY && f->there[at])
-			f->corrupt++;
-		settle(n, &copy, place, out);
-	}
+	take_all(n, reader, &g, a);
+	kith_alloc_free(n->alloc, a);
 }

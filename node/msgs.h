@@ -12,6 +12,7 @@
 #define KITH_CONTENT_LIGHT (KITH_FRAME_LIGHT_MAX - 128u - KITH_BODY_HEAD) /* 864 B */
 
 /* ---- tagbook.c, tagtable.c ---- */
+#define KITH__TAG_NEAR 32u /* indices of a chain that the table holds beyond what has come */
 /* Indices of the send list in use between the lowest un-acked one and the next. */
 uint32_t kith__tagbook_open(const struct kith_contact *c);
 /* Keys of index i of one chain. NOTFOUND: erased, or out of any window. */

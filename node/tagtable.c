@@ -3,7 +3,7 @@
  * The table of expected tags (crypto.md 8): which contact a tag that was pushed or listed may
  * belong to.
  *
- * For each receive chain it holds the NEAR indices beyond the greatest consumed one, and all gaps
+ * For each receive chain it holds the 32 indices beyond the greatest consumed one, and all gaps
  * below. An entry is one word and keeps no tag: 29 bits of a keyed hash, then where to look. What
  * it points at derives the tag again, so an entry that is wrong or has outlived its list costs a
  * few steps and never matches. A chain's place is its contact's position (contacts are only ever
@@ -19,9 +19,8 @@
 #include "node/msgs.h"
 
 #define STREAM 1024u
-#define NEAR   64u
 #define TABLE_MAX \
-	16777216u /* slots: 4,096 contacts x 8 chains x (64 and gaps), 128 MiB at worst \
+	16777216u /* slots: 4,096 contacts x 8 chains x (32 and gaps), 128 MiB at worst \
 		   */
 #define FIRST     256u
 #define STALE_MIN 256u
@@ -201,7 +200,7 @@ static uint64_t word_of(const struct kith_tagbook *b, const uint8_t tag[static 1
 void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l)
 {
 	struct kith_tagbook *b = book(n);
-	uint32_t window = kith__tagbook_reach(l) + NEAR;
+	uint32_t window = kith__tagbook_reach(l) + KITH__TAG_NEAR;
 	size_t who = position(n, c);
 	uint8_t tag[16];
 	unsigned m;

@@ -398,6 +398,21 @@ static void set_timers(struct kith_store *s, kith_time now, bool wrote)
 		s->erase_at = now + KITH__ERASE_US;
 }
 
+/* After a while without writes: the memory of buffers. What answers point into stays. */
+static void give_back(struct kith_store *s)
+{
+	if (s->done != NULL && s->answer_next < s->done->answer_count)
+		return;
+	s->done = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		bool beyond = s->batch[i].beyond;
+
+		if (s->batch[i].count == 0)
+			kith__batch_wipe(&s->batch[i]);
+		s->batch[i].beyond = beyond;
+	}
+}
+
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 {
 	struct kith__batch *b = &s->batch[s->open ^ 1u];
@@ -412,6 +427,8 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 		s->state = KITH_STORE_READONLY;
 	else
 		s->state = s->low ? KITH_STORE_NOSPACE : KITH_STORE_OK;
+	if (s->empty_wanted && !wrote && !s->kept)
+		give_back(s);
 	set_timers(s, now, wrote);
 	if (s->kept)
 		return job->status;

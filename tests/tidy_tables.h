@@ -101,6 +101,7 @@ static const struct {
 	{"microhttpd.h", "node/kithd/"},
 	{"miniupnpc/", "net/portmap/"},
 	{"mpi.h", "sim/mpi.c"},
+	{"malloc.h", "node/kithd/"},
 	{"netdb.h", "client/ net/portmap/guard.c"},
 	{"sys/socket.h sys/un.h netinet/ arpa/inet.h net/if.h ifaddrs.h poll.h linux/netlink.h "
 	 "linux/rtnetlink.h linux/udp.h linux/errqueue.h linux/if_addr.h sys/epoll.h",

@@ -70,7 +70,7 @@ struct kithd {
 	struct kith_engine inner; /* the node's; the driver sees it with the seeds job added */
 	uv_loop_t loop;
 	uv_signal_t term, interrupt;
-	uv_timer_t seeds_timer, stop_timer;
+	uv_timer_t seeds_timer, stop_timer, trim_timer;
 	bool stopping, stopped, seeds_due, seeds_running;
 	struct kith_job seeds_job;
 	uint8_t *seeds;

@@ -12,7 +12,7 @@
 #include "tests/unit/store/disk.h"
 
 #define TOWN_NODES 8u
-#define TOWN_TEXTS 512u
+#define TOWN_TEXTS 1024u
 #define SEC        ((kith_time)KITH_US_PER_S)
 
 struct town_text {

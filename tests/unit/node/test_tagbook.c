@@ -9,6 +9,8 @@
 #include "tests/test.h"
 #include "tests/vectors.h"
 
+#define NEAR KITH__TAG_NEAR
+
 static uint8_t ml[2][32];
 static struct kith_contact *c;
 static struct kith_node *n;
@@ -178,25 +180,25 @@ TEST(tagbook_recipient_window)
 	for (i = 0; i < 3; i++)
 		CHECK(arrives(ml[i % 2], i, true));
 	CHECK_EQ(c->recv.list[0].low, 4);
-	CHECK(arrives(ml[1], 4 + 63, false));
-	CHECK(!arrives(ml[1], 4 + 64, false)); /* beyond the table */
-	CHECK(known(ml[1], 4 + 1023));         /* but not beyond reach */
+	CHECK(arrives(ml[1], 4 + NEAR - 1, false));
+	CHECK(!arrives(ml[1], 4 + NEAR, false)); /* beyond the table */
+	CHECK(known(ml[1], 4 + 1023));           /* but not beyond reach */
 	CHECK(!known(ml[1], 4 + 1024));
 	kith__tagbook_announced(n, c, 1, 4 + 1025); /* too far: ignored */
 	CHECK_EQ(c->recv.list[0].low, 4);
-	CHECK(arrives(ml[0], 40, true));
-	CHECK(arrives(ml[0], 40 + 64, true)); /* the window lies beyond what has come, */
-	CHECK(arrives(ml[1], 5, false));      /* and holds what has not */
-	CHECK(!arrives(ml[1], 40, false));
-	CHECK(!arrives(ml[1], 40 + 64 + 65, false));
-	for (i = 168; i <= 700; i += 64)
+	CHECK(arrives(ml[0], 30, true));
+	CHECK(arrives(ml[0], 30 + NEAR, true)); /* the window lies beyond what has come, */
+	CHECK(arrives(ml[1], 5, false));        /* and holds what has not */
+	CHECK(!arrives(ml[1], 30, false));
+	CHECK(!arrives(ml[1], 30 + 2 * NEAR + 1, false));
+	for (i = 30 + 2 * NEAR; i < 700; i += NEAR)
 		CHECK(arrives(ml[0], i, true));
 	CHECK(arrives(ml[0], 700, true));
 	kith__tagbook_announced(n, c, 1, 700);
 	CHECK_EQ(c->recv.list[0].low, 701);
 	CHECK(!arrives(ml[1], 699, false)); /* behind the base */
-	CHECK(!arrives(ml[1], 701 + 64, false));
-	CHECK(arrives(ml[1], 701 + 63, true));
+	CHECK(!arrives(ml[1], 701 + NEAR, false));
+	CHECK(arrives(ml[1], 701 + NEAR - 1, true));
 	CHECK_OK(kith__tagbook_send(c, 1, ml[0], 705, &k));
 	CHECK(!kith__tagbook_match(n, ml[1], k.tag, &m)); /* another mailbox's tag */
 	end();
@@ -214,7 +216,7 @@ TEST(tagbook_window_random)
 	talk_to_self(1);
 	for (round = 0; round < 3000 && base < 1500; round++) {
 		uint32_t i = base + (uint32_t)(test_random(&state) % (round % 10 == 0 ? 1024 : 20));
-		uint32_t reach = (top > base ? top : base) + 64;
+		uint32_t reach = (top > base ? top : base) + NEAR;
 		bool here = arrives(ml[0], i, true);
 
 		CHECK_EQ(here, !taken[i] && i < reach);
@@ -315,7 +317,7 @@ TEST(tagbook_sieve_finds_far_indices)
 	talk_to_self(2);
 	crowd(many, 100);
 	r = reader();
-	CHECK(arrives(ml[0], 60, false));
+	CHECK(arrives(ml[0], NEAR - 1, false));
 	CHECK(!arrives(ml[0], 900, false));
 	hears(r, 900, true);
 	hears(r, 1023, true);
@@ -324,9 +326,9 @@ TEST(tagbook_sieve_finds_far_indices)
 	hears_stranger(r, true);
 	CHECK(kith__sieve_busy(&r->sieve)); /* no cursor is written meanwhile */
 	slices = run_sieve(r, n->now);
-	CHECK(slices > 30); /* 101 chains of 960 steps, two or three a slice */
+	CHECK(slices > 30); /* 101 chains of 992 steps, three a slice */
 	CHECK(!kith__sieve_busy(&r->sieve));
-	CHECK_EQ(r->sieve.steps, 101u * 960u);
+	CHECK_EQ(r->sieve.steps, 101u * (1024 - NEAR));
 	CHECK_EQ(r->sieve.tags.count, 0);
 	CHECK_EQ(n->fetch->wants, 2);
 	CHECK(wanted(900) && wanted(1023));
@@ -359,14 +361,14 @@ TEST(tagbook_sieve_burst)
 
 	talk_to_self(2);
 	r = reader();
-	for (i = 64; i < 900; i++)
+	for (i = NEAR; i < 900; i++)
 		hears(r, i, false);
 	for (i = 0; i < 900; i++) {
-		CHECK(i < 64 || wanted(i));
+		CHECK(i < NEAR || wanted(i));
 		CHECK(arrives(ml[0], i, true));
 	}
 	CHECK_EQ(r->sieve.steps, 0);
-	CHECK_EQ(n->fetch->wants, 900 - 64);
+	CHECK_EQ(n->fetch->wants, 900 - NEAR);
 	end();
 }
 
@@ -407,7 +409,7 @@ TEST(tagbook_sieve_listing_goes_first)
 		hears_stranger(r, false);
 		(void)run_sieve(r, n->now + 1000000);
 	}
-	CHECK(r->sieve.debt > 3 * 9600); /* they used what they may */
+	CHECK(r->sieve.debt > 3 * 10 * (1024 - NEAR)); /* they used what they may */
 	hears_stranger(r, false);
 	hears(r, 300, true);
 	(void)run_sieve(r, n->now); /* at once */
@@ -430,8 +432,8 @@ TEST(tagbook_table_made_anew)
 			many[i].recv.list[0].chain[0].ahead_at = 0;
 		}
 		kith__tagbook_changed(n);
-		CHECK(kith__tagtable_words(n) <= 41u * 128u * 5 / 4 + 256);
-		CHECK(arrives(ml[0], 63, false));
+		CHECK(kith__tagtable_words(n) <= 41u * 2 * NEAR * 5 / 4 + 256);
+		CHECK(arrives(ml[0], NEAR - 1, false));
 		CHECK(arrives(ml[1], round, true));
 	}
 	end();
