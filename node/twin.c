@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Another copy of this profile (crypto.md 11, store.md 7): a backup that went on elsewhere, a copied
- * folder, a cloned machine, or a rollback that took the key file with it.
+ * Another copy of this profile (crypto.md 11, store.md 7): a backup that went on elsewhere, a
+ *copied folder, a cloned machine, or a rollback that took the key file with it.
  *
  * All show in the own presence record: somebody signed a seq that this database does not know. The
  * record is looked up before the first frame is sealed after a start, and again when the DHT meets
@@ -9,7 +9,7 @@
  *
  *	theirs is greater           the profile was restored there: this copy stops, and says so
  *	equal, at a start           this database is an old one: as after a restore
- *	equal, later                two live copies: the one with the lower instance stops
+ *	equal, later                two live copies: the one with the lower rest of it stops
  *	theirs is lower             an old copy: it will find ours and stop
  *
  * A copy that stopped reads and shows what it has; it seals, publishes, fetches and deletes nothing
@@ -19,26 +19,14 @@
 
 #include "node/internal.h"
 
-#define WAIT_US    (20u * (kith_time)KITH_US_PER_S)
-#define ALONE_US   (3u * (kith_time)KITH_US_PER_S) /* nobody to ask by then */
-#define NEWEST_US  (2u * (kith_time)KITH_US_PER_S) /* after the first record */
+#define WAIT_US   (20u * (kith_time)KITH_US_PER_S)
+#define ALONE_US  (3u * (kith_time)KITH_US_PER_S) /* nobody to ask by then */
+#define NEWEST_US (2u * (kith_time)KITH_US_PER_S) /* after the first record */
 
 void kith__instance_renew(struct kith_node *n)
 {
-	uint32_t e = n->epoch;
-	uint8_t *i = n->id->instance;
-
-	kith_rng_fill(n->rng, i, 8);
-	i[0] = (uint8_t)(e >> 24);
-	i[1] = (uint8_t)(e >> 16);
-	i[2] = (uint8_t)(e >> 8);
-	i[3] = (uint8_t)e;
-}
-
-static uint32_t epoch_of(const uint8_t instance[static 8])
-{
-	return (uint32_t)instance[0] << 24 | (uint32_t)instance[1] << 16 |
-	       (uint32_t)instance[2] << 8 | instance[3];
+	kith_store_u32(n->id->instance, n->epoch);
+	kith_rng_fill(n->rng, n->id->instance + 4, 4);
 }
 
 /* ---- stopping, taking over ---- */
@@ -91,8 +79,8 @@ bool kith_node_locked(const struct kith_node *n)
 /* A record under own P that this database did not sign. */
 static void foreign(struct kith_node *n, uint64_t seq, const uint8_t instance[static 8])
 {
-	uint32_t theirs = epoch_of(instance);
-	int order = memcmp(instance, n->id->instance, 8);
+	uint32_t theirs = kith_load_u32(instance);
+	int order = memcmp(instance + 4, n->id->instance + 4, 4);
 
 	if (n->epoch_seen < theirs)
 		n->epoch_seen = theirs;
