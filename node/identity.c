@@ -215,7 +215,7 @@ void kith__identity_complete(struct kith_node *n, uint64_t made_s)
 	id->cert.not_after = made_s + CERT_LIFE_S;
 	memcpy(id->cert.manifest, id->manifest_hash, 32);
 	kith__cert_sign(&id->cert, id->ik_seed, id->ik);
-	kith_rng_fill(n->rng, id->instance, sizeof(id->instance));
+	kith__instance_renew(n);
 }
 
 void kith__identity_apply(struct kith_node *n)
@@ -271,7 +271,7 @@ void kith__identity_tick(struct kith_node *n)
 	bool changed = false;
 	size_t i;
 
-	if (!n->has_identity)
+	if (!n->has_identity || n->locked)
 		return;
 	for (i = id->prekeys; i > 1; i--)
 		if (id->prekey[i - 1]->expires_s <= now_s)

@@ -189,6 +189,16 @@ void kith__heal_send(struct kith_node *n, struct kith_contact *c);
 void kith__heal_doubt(struct kith_node *n, struct kith_contact *c);
 /* restore.c: at the end of loading, when the database is older than its profile */
 void kith__restored(struct kith_node *n);
+void kith__restore_now(struct kith_node *n); /* this database is an old one: the same, later */
+/* twin.c: other copies of this profile */
+void kith__instance_renew(struct kith_node *n);
+void kith__twin_start(struct kith_node *n); /* at the end of loading */
+void kith__twin_tick(struct kith_node *n);
+kith_time kith__twin_deadline(const struct kith_node *n);
+bool kith__twin_dht(struct kith_node *n, const struct kith_dht_event *e);
+/* A record under own P was found. */
+void kith__twin_record(struct kith_node *n, const struct kith_own_presence *p, uint64_t period,
+		       const uint8_t *record);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
@@ -218,6 +228,8 @@ kith_time kith__deposit_deadline(const struct kith_node *n);
 void kith__deposit_free(struct kith_node *n);
 int kith__deposit_loaded(struct kith_node *n, uint32_t slot, const uint8_t *body, size_t len)
 	KITH_MUST_USE; /* load.c: a row of SECRET named "keep" */
+void kith__publish_again(struct kith_node *n); /* all records with a new seq */
+bool kith__publish_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n,
@@ -254,6 +266,7 @@ void kith__peer_list(struct kith_node *n, struct kith_contact *c, const struct k
 #define KITH_MESSAGE_GAP       2u /* earlier message missing when it came */
 
 /* outbox.c: queue, seal, ack; delivery.c: sessions and timers */
+bool kith__may_seal(const struct kith_node *n, const struct kith_contact *c);
 /* Queues one body for `c` (message 0 = control) and seals it if the window allows; NULL: full. */
 struct kith_out *kith__outbox_add(struct kith_node *n, struct kith_contact *c, uint16_t type,
 				  uint64_t message, const struct kith_msgid *mid,

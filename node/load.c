@@ -165,6 +165,8 @@ static int load_meta(struct kith_node *n, uint64_t *made_s)
 			n->restored_s = (uint64_t)kith_rows_int(&r, 1);
 		else if (strcmp(k, "session_epoch") == 0)
 			n->epoch = (uint32_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "locked") == 0)
+			n->locked = kith_rows_int(&r, 1) != 0;
 	}
 	return KITH_OK;
 }
@@ -752,10 +754,11 @@ int kith__load(struct kith_node *n)
 		if (status != KITH_OK)
 			return status;
 	}
-	for (i = 0; i < n->contacts; i++)
+	for (i = 0; i < n->contacts && !n->locked; i++)
 		kith__contact_link(n, n->contact[i]);
 	kith__identity_apply(n);
 	kith__tagbook_changed(n);
 	kith__restored(n);
+	kith__twin_start(n);
 	return KITH_OK;
 }

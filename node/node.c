@@ -80,6 +80,13 @@ static void clock_sample(struct kith_node *n, const struct kith_dht_event *e)
 
 /* ---- events of the engines below ---- */
 
+static void found(struct kith_node *n, const struct kith_dht_event *e)
+{
+	if (!kith__twin_dht(n, e) && !kith__seek_dht(n, e) && !kith__presence_dht(n, e) &&
+	    n->service != NULL && e->kind == KITH_DHT_FOUND)
+		kith__mbox_service_superseded(n->service, e->op, n->now);
+}
+
 static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 {
 	switch (e->kind) {
@@ -94,11 +101,11 @@ static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 		clock_sample(n, e);
 		break;
 	case KITH_DHT_FOUND:
-	case KITH_DHT_ABSENT:
-		if (!kith__seek_dht(n, e) && !kith__presence_dht(n, e) && n->service != NULL &&
-		    e->kind == KITH_DHT_FOUND)
-			kith__mbox_service_superseded(n->service, e->op, n->now);
+		if (kith__publish_dht(n, e))
+			break;
+		found(n, e);
 		break;
+	case KITH_DHT_ABSENT: found(n, e); break;
 	case KITH_DHT_PEER:
 	case KITH_DHT_LOCATED: (void)kith__choose_dht(n, e); break;
 	case KITH_DHT_SPLIT:
@@ -277,6 +284,10 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_noncer_init(&n->noncer, n->rng);
 		kith_net_drop_sessions(n->net, now);
 		kith_dht_network_changed(n->dht, now);
+		if (n->has_identity) { /* a clone draws another one: the record then tells */
+			kith__instance_renew(n);
+			kith__publish_soon(n);
+		}
 		break;
 	case KITH_NOTICE_GATEWAY: kith__reach_gateway(n, notice->addrs, notice->addr_count); break;
 	case KITH_NOTICE_SEND_ERROR: break;
@@ -300,6 +311,21 @@ static void sweep(struct kith_node *n)
 	kith__put(n, &op);
 }
 
+/* What an account does of itself. */
+static void people_tick(struct kith_node *n)
+{
+	kith__twin_tick(n);
+	kith__seek_tick(n);
+	kith__publish_tick(n);
+	kith__deposit_tick(n);
+	kith__presence_tick(n);
+	kith__choose_tick(n);
+	kith__fetch_tick(n);
+	kith__audit_tick(n);
+	kith__delivery_tick(n);
+	kith__ack_tick(n);
+}
+
 static void node_tick(void *self, kith_time now)
 {
 	struct kith_node *n = self;
@@ -311,16 +337,9 @@ static void node_tick(void *self, kith_time now)
 	pump(n);
 	if (n->service != NULL)
 		kith__mbox_service_tick(n->service, kith__wall_s(n), now);
-	kith__seek_tick(n);
-	kith__publish_tick(n);
-	kith__deposit_tick(n);
-	kith__presence_tick(n);
-	kith__choose_tick(n);
-	kith__fetch_tick(n);
-	kith__mbox_jobs_tick(n);
-	kith__audit_tick(n);
-	kith__delivery_tick(n);
-	kith__ack_tick(n);
+	if (!n->locked)
+		people_tick(n);
+	kith__mbox_jobs_tick(n); /* what was ordered before a lock ends */
 	kith__reach_tick(n);
 	sweep(n);
 	if (now >= kith_store_deadline(n->account))
@@ -335,6 +354,20 @@ static kith_time earlier(kith_time a, kith_time b)
 	return a < b ? a : b;
 }
 
+static kith_time people_deadline(const struct kith_node *n)
+{
+	kith_time at = earlier(kith__seek_deadline(n), kith__publish_deadline(n));
+
+	at = earlier(at, kith__twin_deadline(n));
+	at = earlier(at, kith__presence_deadline(n));
+	at = earlier(at, kith__choose_deadline(n));
+	at = earlier(at, kith__deposit_deadline(n));
+	at = earlier(at, kith__fetch_deadline(n));
+	at = earlier(at, kith__audit_deadline(n));
+	at = earlier(at, kith__delivery_deadline(n));
+	return earlier(at, kith__ack_deadline(n));
+}
+
 static kith_time node_deadline(const void *self)
 {
 	const struct kith_node *n = self;
@@ -343,16 +376,9 @@ static kith_time node_deadline(const void *self)
 	at = earlier(at, kith__mbox_client_deadline(n->client));
 	if (n->service != NULL)
 		at = earlier(at, kith__mbox_service_deadline(n->service));
-	at = earlier(at, kith__seek_deadline(n));
-	at = earlier(at, kith__publish_deadline(n));
-	at = earlier(at, kith__deposit_deadline(n));
-	at = earlier(at, kith__presence_deadline(n));
-	at = earlier(at, kith__choose_deadline(n));
-	at = earlier(at, kith__fetch_deadline(n));
+	if (!n->locked)
+		at = earlier(at, people_deadline(n));
 	at = earlier(at, kith__mbox_jobs_deadline(n));
-	at = earlier(at, kith__audit_deadline(n));
-	at = earlier(at, kith__delivery_deadline(n));
-	at = earlier(at, kith__ack_deadline(n));
 	at = earlier(at, kith_mapping_deadline(&n->mapping));
 	at = earlier(at, n->next_sweep);
 	at = earlier(at, kith_store_deadline(n->account));

@@ -285,6 +285,7 @@ struct kith_node_status {
 	kith_time since;
 	size_t peers, contacts_online, waiting; /* waiting: own messages not delivered */
 	size_t stalled; /* contacts that wait for a new session after a restore */
+	bool locked;    /* this profile runs elsewhere: this copy only reads */
 	unsigned mailboxes, mailboxes_wanted, mailboxes_answering;
 	bool mailbox_pinned;
 	bool direct;
@@ -337,6 +338,9 @@ uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */
 void kith_node_counters(const struct kith_node *n,
 			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);
+bool kith_node_locked(const struct kith_node *n);
+/* A locked copy becomes the restored one; the other will stop. STATE: it is not locked. */
+int kith_node_take_over(struct kith_node *n, uint32_t call, kith_time now) KITH_MUST_USE;
 struct kith_node_mailbox {
 	char handle[17];
 	const char *source;

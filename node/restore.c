@@ -32,7 +32,9 @@ static void mark_all(struct kith_node *n)
 	size_t i;
 
 	n->restored_s = kith__wall_s(n);
+	n->epoch = n->epoch < n->epoch_seen ? n->epoch_seen : n->epoch;
 	n->epoch = n->epoch < n->restored_s ? (uint32_t)n->restored_s : n->epoch + 1;
+	kith__instance_renew(n);
 	for (i = 0; i < n->contacts; i++)
 		mark(n, n->contact[i]);
 	kith__fetch_back(n);
@@ -41,13 +43,12 @@ static void mark_all(struct kith_node *n)
 	kith__row_meta_int(n, "restored", 0);
 }
 
-void kith__restored(struct kith_node *n)
+/* Also after a start without a restore: what was not finished then goes on. */
+static void heal_all(struct kith_node *n)
 {
 	unsigned stalled = 0;
 	size_t i;
 
-	if (kith_store_restored(n->account))
-		mark_all(n);
 	for (i = 0; i < n->contacts; i++) {
 		if (!kith__stalled(n->contact[i]))
 			continue;
@@ -58,4 +59,19 @@ void kith__restored(struct kith_node *n)
 		kith_log_add_number(n->log, n->now, KITH_LOG_WARN,
 				    "restored from a copy: contacts that wait for a new session:",
 				    stalled);
+}
+
+void kith__restore_now(struct kith_node *n)
+{
+	mark_all(n);
+	heal_all(n);
+}
+
+void kith__restored(struct kith_node *n)
+{
+	if (!n->has_identity || n->locked)
+		return;
+	if (kith_store_restored(n->account))
+		mark_all(n);
+	heal_all(n);
 }

@@ -9,6 +9,8 @@
 
 int kith__may_write(const struct kith_node *n)
 {
+	if (n->locked)
+		return KITH_E_STATE;
 	switch (kith_store_state(n->account)) {
 	case KITH_STORE_OK: break;
 	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;

@@ -385,6 +385,12 @@ struct kith_node {
 	kith_time next_seek_start;
 	uint64_t restored_s; /* last restore; requests of contacts made before it are void */
 	uint32_t epoch;      /* of the account: least epoch of a new session, 0 = never restored */
+	uint32_t epoch_seen; /* greatest one of another copy */
+	bool hold;           /* nothing is sealed until the own record was looked at (twin.c) */
+	bool locked;         /* another copy goes on: this one only reads */
+	kith_time hold_until;
+	uint32_t twin_op;
+	uint64_t twin_period;
 };
 
 #endif

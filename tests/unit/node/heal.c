@@ -477,3 +477,150 @@ TEST(heal_never_together)
 	free(m.data);
 	town_free(&t);
 }
+
+/* ---- two copies ---- */
+
+#define SECOND 3u /* Alice's other computer */
+
+static void copy_bytes(uint8_t **to, size_t *to_len, size_t *to_cap, const uint8_t *from,
+		       size_t len, size_t cap)
+{
+	*to = NULL;
+	*to_len = len;
+	*to_cap = cap;
+	if (cap == 0)
+		return;
+	*to = calloc(1, cap);
+	CHECK(*to != NULL);
+	memcpy(*to, from, len);
+}
+
+/* The whole profile folder of node `from` (down) on the disk of node `to`. */
+static void copy_profile(unsigned from, unsigned to)
+{
+	for (unsigned k = 0; k < TEST_DISK_FILES; k++) {
+		const struct test_disk_file *f = &t.n[from].disk.file[k];
+		struct test_disk_file *g = &t.n[to].disk.file[k];
+
+		if (!f->used)
+			continue;
+		CHECK(!g->used && f->first == NULL);
+		*g = *f;
+		g->handles = 0;
+		copy_bytes(&g->now, &g->now_len, &g->now_cap, f->now, f->now_len, f->now_cap);
+		copy_bytes(&g->synced, &g->synced_len, &g->synced_cap, f->synced, f->synced_len,
+			   f->synced_cap);
+	}
+}
+
+static bool healing_now(struct town *w, unsigned i)
+{
+	return !whole(w, i);
+}
+
+static bool locked(struct town *w, unsigned i)
+{
+	return kith_node_locked(w->n[i].node);
+}
+
+static enum kith_step step_of(unsigned i, uint64_t message)
+{
+	struct kith_node_state s;
+
+	CHECK_OK(kith_node_message_state(t.n[i].node, message, &s));
+	return s.step;
+}
+
+static int try_say(unsigned i)
+{
+	struct kith_msgid id;
+
+	memset(&id, 0, sizeof(id));
+	id.b[4] = 0xff;
+	return kith_node_say(t.n[i].node, friend_of(i)->conv, &id, "no", 2, NULL, town_call(&t, i),
+			     t.now);
+}
+
+/* A backup goes on elsewhere while the first computer still runs: that one learns it from the own
+ * record, stops and says so, also after a restart; taking over turns it round. */
+TEST(heal_old_copy_stops)
+{
+	struct image m;
+	uint64_t lost_one;
+	uint32_t epoch;
+
+	begin(4);
+	say(ALICE);
+	town_run(&t, 20 * SEC);
+	m = image_of(ALICE);
+	say(ALICE);
+	say(BOB);
+	town_run(&t, 20 * SEC);
+	leave(ALICE);
+	copy_profile(ALICE, SECOND);
+	put_image(SECOND, &m);
+	come(ALICE);
+	town_run(&t, 60 * SEC);
+	come(SECOND);
+	CHECK(!whole(&t, SECOND));
+	heal(SECOND);
+	epoch = friend_of(BOB)->epoch;
+	CHECK_EQ(friend_of(SECOND)->epoch, epoch);
+	say(ALICE); /* with keys that nobody has any more */
+	lost_one = t.n[ALICE].reply.id;
+	say(SECOND);
+	CHECK(town_until(&t, 60 * SEC, told_all, SECOND));
+	CHECK(town_until(&t, 7200 * SEC, locked, ALICE));
+	CHECK(!kith_node_locked(t.n[SECOND].node));
+	CHECK_EQ(friend_of(BOB)->epoch, epoch);
+	CHECK_EQ(step_of(ALICE, lost_one), KITH_STEP_KEPT); /* kept, never more */
+	CHECK_EQ(try_say(ALICE), KITH_E_STATE);
+	leave(ALICE);
+	come(ALICE);
+	CHECK(kith_node_locked(t.n[ALICE].node));
+	CHECK_EQ(try_say(ALICE), KITH_E_STATE);
+	town_run(&t, 60 * SEC);
+	say(SECOND);
+	CHECK(town_until(&t, 60 * SEC, told_all, SECOND));
+	CHECK_OK(kith_node_take_over(t.n[ALICE].node, town_call(&t, ALICE), t.now));
+	town_reply(&t, ALICE);
+	heal(ALICE);
+	CHECK(town_until(&t, 60 * SEC, told_all, ALICE));
+	CHECK(friend_of(BOB)->epoch > epoch);
+	CHECK_EQ(step_of(ALICE, lost_one), KITH_STEP_DELIVERED);
+	CHECK(town_until(&t, 7200 * SEC, locked, SECOND));
+	CHECK(!kith_node_locked(t.n[ALICE].node));
+	printf("# two copies: %u seals, repeated %u\n", seals, repeated);
+	CHECK_EQ(repeated, 0);
+	free(m.data);
+	town_free(&t);
+}
+
+/* The whole folder is rolled back, key file too: the disk shows nothing, the own record does. */
+TEST(heal_rollback_shows_in_the_network)
+{
+	begin(4);
+	say(ALICE);
+	town_run(&t, 20 * SEC);
+	leave(ALICE);
+	copy_profile(ALICE, SECOND);
+	come(ALICE);
+	town_run(&t, 86400 * SEC / 2); /* a new record at least */
+	say(ALICE);
+	say(BOB);
+	town_run(&t, 20 * SEC);
+	town_run(&t, 86400 * SEC / 2);
+	leave(ALICE);
+	town_boot(&t, SECOND);
+	CHECK(whole(&t, SECOND)); /* so far it knows nothing */
+	town_meet(&t, SECOND, BOX);
+	say(SECOND);
+	CHECK(town_until(&t, 30 * SEC, healing_now, SECOND));
+	heal(SECOND);
+	CHECK(town_until(&t, 60 * SEC, told_all, SECOND));
+	say(BOB);
+	CHECK(town_until(&t, 60 * SEC, told_all, BOB));
+	printf("# rollback: %u seals, repeated %u\n", seals, repeated);
+	CHECK_EQ(repeated, 0);
+	town_free(&t);
+}
