@@ -4,9 +4,11 @@
  * table and its handlers over a double of the node. Every line that comes back is one JSON value;
  * a caller's memory stays within its caps.
  */
+#include <jansson.h>
 #include <string.h>
 
-#include "node/control/internal.h"
+#include "base/alloc.h"
+#include "node/control/control.h"
 #include "tests/unit/node_control/fake_node.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

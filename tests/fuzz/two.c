@@ -69,6 +69,13 @@ static bool pass(struct two *t, unsigned from)
 	return any;
 }
 
+static bool pass_both(struct two *t)
+{
+	bool any = pass(t, 0);
+
+	return pass(t, 1) || any;
+}
+
 void two_run(struct two *t, kith_time us)
 {
 	kith_time end = t->now + us;
@@ -79,7 +86,7 @@ void two_run(struct two *t, kith_time us)
 		for (unsigned i = 0; i < 2; i++)
 			if (kith_net_deadline(t->net[i]) <= t->now)
 				kith_net_tick(t->net[i], t->now);
-		for (unsigned spins = 0; spins < 64 && (pass(t, 0) | pass(t, 1)); spins++)
+		for (unsigned spins = 0; spins < 64 && pass_both(t); spins++)
 			;
 		while (kith_net_event(t->net[0], &e))
 			hostile_event(t, &e);
