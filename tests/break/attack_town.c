@@ -126,6 +126,8 @@ static void alice_accepts(void)
 /* ---- attack_27 ---- */
 
 static unsigned put_ok, put_other;
+static uint8_t copy_hash[2 * COPIES][16]; /* of sound copies */
+static unsigned copies;
 
 static void put_done(struct kith_node *n, uint64_t a, uint64_t b, int status,
 		     const struct kith_receipt *r, const uint8_t mk[static 32], uint32_t position)
@@ -180,7 +182,7 @@ static void put(const struct holder *h, uint16_t slot, const uint8_t inner[KITH_
 /* Another's request, doubled: as it is, under new proofs of work, with its parts changed. */
 static void work_against(const struct holder *h, const uint8_t request[KITH_INNER], uint16_t slot)
 {
-	uint64_t day = kith__wall_s(t.n[MALLORY].node) / 86400u, nonce = 1000;
+	uint64_t day = kith__wall_s(t.n[MALLORY].node) / 86400u, nonce = 1000u * slot + 1000;
 	uint8_t inner[KITH_INNER], digest[32];
 
 	for (uint16_t k = 0; k < COPIES; k++) {
@@ -192,6 +194,8 @@ static void work_against(const struct holder *h, const uint8_t request[KITH_INNE
 			;
 		if (k % 3 != 0) /* else the bytes of the first one */
 			kith__request_work_put(inner, nonce++);
+		if (k % 3 == 1)
+			kith__request_seen(copy_hash[copies++], inner);
 		put(h, (uint16_t)(slot + k), inner);
 	}
 }
@@ -206,13 +210,24 @@ static unsigned requests_at_alice(void)
 	return count;
 }
 
+/* How many of the sound copies Alice fetched and opened. */
+static unsigned copies_opened(void)
+{
+	unsigned count = 0;
+	uint32_t value;
+
+	for (unsigned i = 0; i < copies; i++)
+		count += kith_map_get(&t.n[ALICE].node->seen, copy_hash[i], &value);
+	return count;
+}
+
 TEST(attack_27_another_holder_of_the_address)
 {
 	uint8_t request[KITH_INNER];
 	struct holder h;
 	uint32_t epoch;
 
-	put_ok = put_other = 0;
+	put_ok = put_other = copies = 0;
 	bob_asks();
 	holder_begin(&h, t.n[BOX].node);
 	/* unwrapping the blob at the mailbox gives these bytes to every holder of the address */
@@ -225,15 +240,18 @@ TEST(attack_27_another_holder_of_the_address)
 	town_run(&t, 60 * SEC);
 	tally("requests shown of one request and its copies", requests_at_alice(), 1);
 	alice_accepts();
+	CHECK(town_until(&t, 60 * SEC, accepted, BOB));
+	say(BOB, "first");
+	CHECK(town_until(&t, 60 * SEC, delivered, BOB));
 	epoch = t.n[ALICE].node->contact[0]->epoch;
 	work_against(&h, request, 500);
 	town_run(&t, 60 * SEC);
+	tally("copies that she fetched and opened", copies_opened(), copies);
 	tally("requests shown after the accept", requests_at_alice(), 0);
 	CHECK_EQ(t.n[ALICE].node->contact[0]->epoch, epoch);
-	CHECK(town_until(&t, 60 * SEC, accepted, BOB));
 	say(BOB, "here I am");
 	CHECK(town_until(&t, 60 * SEC, delivered, BOB));
-	CHECK_EQ(t.n[ALICE].shown_count, 1);
+	CHECK_EQ(t.n[ALICE].shown_count, 2);
 	printf("# %u copies put by another, %u refused\n", put_ok, put_other);
 	CHECK_EQ(put_ok, 2 * COPIES);
 	town_free(&t);
@@ -255,7 +273,7 @@ static void become_contacts(void)
 	town_halt(&t, ALICE);
 }
 
-/* Node i blocks its only contact while the network is away. */
+/* Node i removes its only contact, which is this release's block, while the network is away. */
 static void block_alone(unsigned i)
 {
 	struct kith_node_contact c;
