@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# leaky.sh <valgrind> <suppressions> <ct program>: the deliberate leaks that memcheck can see must be
-# reported, each within its own function and under the same suppressions as the real code.
+# leaky.sh <valgrind> <suppressions> <ct program>: the deliberate leaks that memcheck can see must
+# be reported, under the same suppressions as the real code.
 set -eu
 expect() { # <case> <words of the report>
 	code=0
-	report=$("$valgrind" --error-exitcode=99 --suppressions="$supp" "$program" "$1" 2>&1) || code=$?
+	report=$("$valgrind" --error-exitcode=99 --suppressions="$supp" \
+		"$program" "$1" 2>&1) || code=$?
 	if [ "$code" != 99 ] || ! echo "$report" | grep -q "$2"; then
 		echo "$report"
 		echo "$1: exit code $code, expected 99 and \"$2\""
