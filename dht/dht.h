@@ -24,8 +24,9 @@ struct kith_peerbook;
 	X(k, 16)        /* entries per bucket */ \
 	X(alpha, 4)     /* requests in flight per lookup */ \
 	X(alpha_max, 16) /* with slow ones */ \
+	X(inside, 4)     /* of them for the region, whatever flies elsewhere */ \
 	X(store_alpha, 16) /* of a publication, inside the region */ \
-	X(large, 3)     /* requests to strangers of the region that have room for a record */ \
+	X(large, 4)     /* requests to strangers of the region that have room for a record */ \
 	X(paths, 4)     /* disjoint paths */ \
 	X(merge, 1)     /* answered candidates belong to all paths */ \
 	X(replicas, 16) \
