@@ -37,7 +37,7 @@ struct kith_peerbook;
 	X(failed_out, 5)   /* straight failures until an entry goes */ \
 	X(refresh_s, 1800) \
 	X(near_check_s, 360) \
-	X(size_probe_s, 7200) \
+	X(size_probe_s, 10800) \
 	X(ttl_min, 180) \
 	X(republish_s, 3600) \
 	X(put_rate, 2) /* publications per second */ \
@@ -48,8 +48,8 @@ struct kith_peerbook;
 	X(rate, 20) /* requests per second and group */ \
 	X(burst, 100) \
 	X(reserve_pct, 50) /* of every budget for known peers */ \
-	X(pair_keys, 256)  /* cached pair keys */ \
-	X(cookies, 256)    /* cached address cookies */
+	X(pair_keys, 32)  /* cached pair keys */ \
+	X(cookies, 128)    /* cached address cookies */
 
 /* The parameters; the fields are those of KITH_DHT_PARAMS. */
 struct kith_dht_params {
