@@ -73,10 +73,12 @@ static size_t place(const struct kith_dht *d, const struct kith__lookup *l,
 /* Makes room in a full list: the farthest new candidate behind `at` goes. */
 static bool make_room(struct kith_dht *d, struct kith__lookup *l, size_t at)
 {
+	size_t most = l->owner >= KITH__OWN_SELF ? KITH_DHT_CANDIDATES_MAX / 2
+						 : KITH_DHT_CANDIDATES_MAX;
 	void *array = l->cand;
 	size_t i;
 
-	if (l->count < KITH_DHT_CANDIDATES_MAX) {
+	if (l->count < most) {
 		if (kith_alloc_grow(d->alloc, &array, &l->cap, l->count + 1,
 				    KITH_DHT_CANDIDATES_MAX, sizeof(l->cand[0])) != KITH_OK)
 			return false;
@@ -423,15 +425,22 @@ static bool extend(struct kith__lookup *l)
 	return any;
 }
 
-/* Slots for the next request. Each slow peer adds one; a publication asks its region at once. */
+/* Slots for the next request. Each slow peer adds one. The region has slots of its own, so that it
+ * need not wait for far peers; a publication asks all of it at once. */
 static bool has_slot(const struct kith_dht *d, const struct kith__lookup *l,
 		     const struct kith__cand *c)
 {
-	unsigned most = d->params.alpha + l->slow;
+	unsigned most = d->params.alpha + l->slow, inside = 0;
+	size_t i;
 
-	if (l->kind == KITH__LOOK_STORE && (c->flags & KITH__C_INSIDE) != 0)
+	if ((c->flags & KITH__C_INSIDE) == 0)
+		return l->fast < most && l->flying < d->params.alpha_max;
+	if (l->kind == KITH__LOOK_STORE)
 		return l->flying < d->params.store_alpha;
-	return l->fast < most && l->flying < d->params.alpha_max;
+	for (i = 0; i < l->count; i++)
+		inside += l->cand[i].state == KITH__CAND_FLIGHT &&
+			  (l->cand[i].flags & KITH__C_INSIDE) != 0;
+	return (inside < d->params.inside || l->fast < most) && l->flying < d->params.alpha_max;
 }
 
 static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time now)

@@ -359,6 +359,6 @@ void sim_evil_probe(struct sim_lab *w)
 			w->probe.garbage++;
 			sim_lab_send(w, w->prober, &w->node[i].addr, junk, sizes[s]);
 		}
-		sim_lab_run(w, w->now + 2 * (kith_time)KITH_US_PER_S);
+		sim_lab_run(w, w->now + 200 * (kith_time)KITH_US_PER_MS);
 	}
 }
