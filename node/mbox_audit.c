@@ -25,17 +25,17 @@
 #include "node/mbox_own.h"
 #include "node/msgs.h"
 
-#define INTERVAL_S 57600u
-#define PAGE       60u
-#define ITEMS_MAX  256u /* copies of one round; further ones are due in the next */
-#define PAGES_MAX  64u
-#define GETS_OF    8u
-#define TROUBLES   64u /* mailboxes that did not answer, remembered */
-#define PATIENCE   12u /* part of the interval */
+#define INTERVAL_S   57600u
+#define PAGE         60u
+#define ITEMS_MAX    256u /* copies of one round; further ones are due in the next */
+#define PAGES_MAX    64u
+#define GETS_OF      8u
+#define TROUBLES     64u /* mailboxes that did not answer, remembered */
+#define PATIENCE     12u /* part of the interval */
 #define PATIENCE_MIN (10u * (kith_time)KITH_US_PER_S)
-#define WEEK_MS    (7u * 86400u * UINT64_C(1000))
-#define LOOK       (60u * (kith_time)KITH_US_PER_S)
-#define LIFE       (60u * (kith_time)KITH_US_PER_S)
+#define WEEK_MS      (7u * 86400u * UINT64_C(1000))
+#define LOOK         (60u * (kith_time)KITH_US_PER_S)
+#define LIFE         (60u * (kith_time)KITH_US_PER_S)
 
 struct item { /* one kept copy, by id */
 	uint64_t contact, out, box;
