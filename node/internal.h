@@ -239,7 +239,8 @@ struct kith_contact {
 	bool chain_known;
 	struct kith_recent *recent;
 	struct kith_parts *parts;
-	uint32_t ack_count; /* messages since the last ack */
+	struct kith_held *held; /* hold.c */
+	uint32_t ack_count;     /* messages since the last ack */
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
 	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
@@ -352,7 +353,7 @@ struct kith_node {
 	struct kith_expects *expects;
 	struct kith_said *said;
 	struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
-	kith_time delivery_due, ack_due, next_tag_sweep;
+	kith_time delivery_due, ack_due, next_tag_sweep, hold_due;
 	uint64_t unknown_bodies, refused_frames;
 	struct kith_orders *orders;
 	struct kith_fetch *fetch;
@@ -591,6 +592,9 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
  * seen, takes ack, tag index and seq, acts on the body, owes the ack. */
 void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struct kith_opened *o,
 			const uint8_t h[static 16], bool live);
+/* hold.c: live frames that wait for those before them */
+void kith__hold_tick(struct kith_node *n);
+kith_time kith__hold_deadline(const struct kith_node *n);
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);

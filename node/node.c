@@ -307,6 +307,7 @@ static void node_tick(void *self, kith_time now)
 	kith__fetch_tick(n);
 	kith__mbox_jobs_tick(n);
 	kith__audit_tick(n);
+	kith__hold_tick(n);
 	kith__delivery_tick(n);
 	kith__ack_tick(n);
 	sweep(n);
@@ -338,6 +339,7 @@ static kith_time node_deadline(const void *self)
 	at = earlier(at, kith__fetch_deadline(n));
 	at = earlier(at, kith__mbox_jobs_deadline(n));
 	at = earlier(at, kith__audit_deadline(n));
+	at = earlier(at, kith__hold_deadline(n));
 	at = earlier(at, kith__delivery_deadline(n));
 	at = earlier(at, kith__ack_deadline(n));
 	at = earlier(at, n->next_sweep);
@@ -531,6 +533,7 @@ int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith
 	n->wall_base_ms = cfg->wall_ms;
 	n->next_publish = n->next_choose = n->next_deposit = now;
 	n->next_sweep = now + TICK_SLOW_US;
+	n->hold_due = KITH_NEVER;
 	n->arena = kith_arena_new();
 	if (n->arena == NULL)
 		goto fail;

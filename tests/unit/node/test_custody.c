@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/internal.h"
-#include "tests/sim/town.h"
+#include "tests/unit/node/hostile.h"
 
-#define DAY   (86400 * SEC)
+#define HOUR  (3600 * SEC)
+#define DAY   (24 * HOUR)
 #define BOXES 5u
 #define ALICE 5u
 #define BOB   6u
@@ -174,30 +174,39 @@ static unsigned returns(struct town *t, struct test_disk *saved, unsigned a, uns
 	return (unsigned)(start / KITH_US_PER_MS);
 }
 
+/* Alice sends `wanted` messages, all kept by 5, and is destroyed; 29 days pass; all disks are
+ * saved. */
+static void custody_begins(struct town *t, struct test_disk *saved)
+{
+	kith_time start;
+
+	hostile_clear();
+	settle(t);
+	start = t->now;
+	for (unsigned k = 0; k < wanted; k++)
+		say(t, k);
+	CHECK(town_until(t, 600 * SEC, all_kept, ALICE));
+	printf("# %u messages kept by 5 after %u ms\n", wanted,
+	       (unsigned)((t->now - start) / KITH_US_PER_MS));
+	town_kill(t, ALICE, false);
+	town_run(t, 29 * DAY);
+	for (unsigned i = 0; i < t->nodes; i++)
+		if (t->n[i].up)
+			town_kill(t, i, false);
+	for (unsigned i = 0; i < t->nodes; i++)
+		disk_copy(&saved[i], &t->n[i].disk);
+}
+
 TEST(custody_any_two_of_five_after_29_days)
 {
 	static struct town t;
 	static struct test_disk saved[TOWN_NODES];
 	const char *count = getenv("KITH_CUSTODY");
-	kith_time start;
 	unsigned worst = 0;
 
 	wanted = count != NULL ? (unsigned)strtoul(count, NULL, 10) : 200;
 	CHECK(wanted > 0 && wanted <= 900);
-	settle(&t);
-	start = t.now;
-	for (unsigned k = 0; k < wanted; k++)
-		say(&t, k);
-	CHECK(town_until(&t, 600 * SEC, all_kept, ALICE));
-	printf("# %u messages kept by 5 after %u ms\n", wanted,
-	       (unsigned)((t.now - start) / KITH_US_PER_MS));
-	town_kill(&t, ALICE, false);
-	town_run(&t, 29 * DAY);
-	for (unsigned i = 0; i < t.nodes; i++)
-		if (t.n[i].up)
-			town_kill(&t, i, false);
-	for (unsigned i = 0; i < t.nodes; i++)
-		disk_copy(&saved[i], &t.n[i].disk);
+	custody_begins(&t, saved);
 	for (unsigned a = 0; a < BOXES; a++)
 		for (unsigned b = a + 1; b < BOXES; b++) {
 			unsigned ms = returns(&t, saved, a, b);
@@ -207,6 +216,109 @@ TEST(custody_any_two_of_five_after_29_days)
 	printf("# 10 pairs of two erased: all %u there, at the latest after %u ms\n", wanted,
 	       worst);
 	CHECK(worst <= 10000);
+	for (unsigned i = 0; i < t.nodes; i++)
+		test_disk_free(&saved[i]);
+	town_free(&t);
+}
+
+/* ---- mailboxes that come and go, vanish for good, and lie ---- */
+#define CYCLE (12 * HOUR)
+#define DOWN  (CYCLE / 10)
+
+struct fate {
+	bool gone, liar;
+	kith_time phase; /* down from here in each cycle on */
+};
+
+static bool is_down(const struct fate *f, kith_time at)
+{
+	return f->gone || (at + CYCLE - f->phase) % CYCLE < DOWN;
+}
+
+/* e^(-29/60) = 0.6167 of those with a mean life of 60 days are there after 29; one in ten lies. */
+static void draw(struct fate *f, uint64_t *state)
+{
+	f->gone = test_random(state) % 10000 >= 6167;
+	f->liar = test_random(state) % 10 == 0;
+	f->phase = test_random(state) % CYCLE;
+}
+
+/* Who should be up is, who should not is not; when that changes next. */
+static kith_time follow(struct town *t, const struct fate *fate, kith_time since)
+{
+	kith_time at = t->now - since;
+	kith_time next = DAY;
+
+	for (unsigned i = 0; i < BOXES; i++) {
+		kith_time edge = at + CYCLE - (at + CYCLE - fate[i].phase) % CYCLE; /* goes down */
+
+		if (is_down(&fate[i], at) == t->n[i].up) {
+			if (t->n[i].up)
+				town_kill(t, i, false);
+			else
+				town_boot(t, i);
+		}
+		if (fate[i].gone)
+			continue;
+		if (is_down(&fate[i], at))
+			edge = edge - CYCLE + DOWN;
+		next = edge < next ? edge : next;
+	}
+	return since + (next > at ? next : at + SEC);
+}
+
+/* One return; how long until the message was there, KITH_NEVER: not within a day. */
+static kith_time one_return(struct town *t, struct test_disk *saved, uint64_t *state)
+{
+	struct fate fate[BOXES];
+	kith_time since = t->now;
+	bool there = false;
+
+	for (unsigned i = 0; i < t->nodes; i++) {
+		test_disk_free(&t->n[i].disk);
+		disk_copy(&t->n[i].disk, &saved[i]);
+	}
+	for (unsigned i = 0; i < BOXES; i++) {
+		draw(&fate[i], state);
+		hostile_set(t, i, fate[i].liar ? ERASE : HONEST);
+	}
+	(void)follow(t, fate, since);
+	town_boot(t, BOB);
+	t->n[BOB].shown_count = 0;
+	while (!there && t->now < since + DAY)
+		there = town_until(t, follow(t, fate, since) - t->now, shown_all, BOB);
+	since = t->now - since;
+	for (unsigned i = 0; i < t->nodes; i++)
+		if (t->n[i].up)
+			town_kill(t, i, false);
+	return there ? since : KITH_NEVER;
+}
+
+TEST(custody_share_missing_after_29_days)
+{
+	static struct town t;
+	static struct test_disk saved[TOWN_NODES];
+	const char *count = getenv("KITH_AWAY");
+	unsigned runs = count != NULL ? (unsigned)strtoul(count, NULL, 10) : 150;
+	uint64_t state = test_seed();
+	unsigned late = 0;
+	unsigned missing = 0;
+
+	wanted = 1;
+	custody_begins(&t, saved);
+	for (unsigned k = 0; k < runs; k++) {
+		kith_time took = one_return(&t, saved, &state);
+
+		late += took > 60 * SEC;
+		missing += took == KITH_NEVER;
+	}
+	printf("# of %u returns after 29 days, availability 90 %%, 10 %% lie, sender gone:\n",
+	       runs);
+	printf("# not there after 1 min: %u, in theory %u.%u; after 24 h: %u, in theory %u.%u\n",
+	       late, runs * 314 / 10000, runs * 314 / 1000 % 10, missing, runs * 175 / 10000,
+	       runs * 175 / 1000 % 10);
+	CHECK(missing <= runs * 175 / 10000 * 2 + 8);
+	CHECK(late <= runs * 314 / 10000 * 2 + 8);
 	for (unsigned i = 0; i < t.nodes; i++)
 		test_disk_free(&saved[i]);
 	town_free(&t);
