@@ -111,9 +111,9 @@
 #define KITH_KNOCK_TABLES_MAX  96u      /* 6 MiB: 16 caps at 5 mailboxes, and some midnights */
 #define KITH_KNOCK_WAITS_MAX   65536u   /* tags that wait for such tables: 2 MiB */
 #define KITH_MBOX_ORDERS_MAX   4096u    /* waiting PUT, GET, DELETE: 16 MiB of blobs */
-#define KITH_MBOX_ORDER_LINKS  16u      /* one-shot links at once (mailbox.md 6) */
-#define KITH_FETCH_WANTS_MAX   8192u    /* blobs known to wait; then listing pauses: 2 MiB */
-#define KITH_FETCH_CURSORS_MAX 1024u    /* 16 mailboxes, 19 secrets each, and former ones */
+#define KITH_MBOX_ORDER_LINKS  40u   /* one-shot links at once: eight to each of five mailboxes */
+#define KITH_FETCH_WANTS_MAX   8192u /* blobs known to wait; then listing pauses: 2 MiB */
+#define KITH_FETCH_CURSORS_MAX 1024u /* 16 mailboxes, 19 secrets each, and former ones */
 
 /* ---- control (client.md 2) ---- */
 #define KITH_CONTROL_LINE_MAX     1048576u /* one JSON line with its newline */

@@ -295,6 +295,9 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
  * seen, takes ack, tag index and seq, acts on the body, owes the ack. */
 void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struct kith_opened *o,
 			const uint8_t h[static 16], bool live);
+/* hold.c: live frames that wait for those before them */
+void kith__hold_tick(struct kith_node *n);
+kith_time kith__hold_deadline(const struct kith_node *n);
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);

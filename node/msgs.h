@@ -119,6 +119,18 @@ bool kith__flow_knows(const struct kith_flow *f, uint32_t seq);
 /* True when an ack covers `seq`. */
 bool kith__ack_covers(const struct kith_ack *ack, uint32_t seq);
 
+/* ---- inbox.c, hold.c ---- */
+/* kith__inbox_frame for one frame alone. `may_wait`: it may be held for those before it. */
+bool kith__inbox_take(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len,
+		      bool live, bool may_wait);
+/* Keeps a live frame, unopened, until those before it are there, for at most 3 s. */
+bool kith__hold(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len,
+		uint32_t seq);
+bool kith__hold_room(const struct kith_contact *c);
+void kith__hold_next(struct kith_node *n,
+		     struct kith_contact *c); /* takes those whose turn it is */
+void kith__hold_free(struct kith_node *n, struct kith_contact *c);
+
 /* ---- inbox_body.c, parts.c ---- */
 void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct kith_body *b,
 		      bool gap);

@@ -322,6 +322,7 @@ static void people_tick(struct kith_node *n)
 	kith__choose_tick(n);
 	kith__fetch_tick(n);
 	kith__audit_tick(n);
+	kith__hold_tick(n);
 	kith__delivery_tick(n);
 	kith__ack_tick(n);
 }
@@ -364,6 +365,7 @@ static kith_time people_deadline(const struct kith_node *n)
 	at = earlier(at, kith__deposit_deadline(n));
 	at = earlier(at, kith__fetch_deadline(n));
 	at = earlier(at, kith__audit_deadline(n));
+	at = earlier(at, kith__hold_deadline(n));
 	at = earlier(at, kith__delivery_deadline(n));
 	return earlier(at, kith__ack_deadline(n));
 }
@@ -573,6 +575,7 @@ int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith
 	n->next_publish = n->next_choose = n->next_deposit = now;
 	n->next_sweep = now + TICK_SLOW_US;
 	kith__reach_init(n);
+	n->hold_due = KITH_NEVER;
 	n->arena = kith_arena_new();
 	if (n->arena == NULL)
 		goto fail;

@@ -445,6 +445,7 @@ void kith__outbox_free(struct kith_node *n, struct kith_contact *c)
 	c->ack_frame = NULL;
 	c->ack_waiting = false;
 	kith__parts_free(n, c);
+	kith__hold_free(n, c);
 }
 
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c)

@@ -95,6 +95,14 @@ struct kith_opened {
  * the ack to chain_acked. */
 int kith__ratchet_open(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
 		       size_t len, uint64_t now_ms) KITH_MUST_USE;
+/* The same, unless `turn` does not want this seq now: KITH_E_STATE, and nothing has changed. */
+struct kith_turn {
+	bool (*take)(struct kith_turn *turn, uint32_t seq);
+	const void *ctx;
+	uint32_t seq; /* for the owner: the one that was left */
+};
+int kith__ratchet_open_if(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
+			  size_t len, uint64_t now_ms, struct kith_turn *turn) KITH_MUST_USE;
 /* Puts back one stored skipped key while loading, oldest first. FULL, NOMEM. */
 int kith__ratchet_skipped_add(struct kith_ratchet *r, const struct kith_skipped *key) KITH_MUST_USE;
 /* Drops skipped keys past their date. */

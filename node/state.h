@@ -240,7 +240,8 @@ struct kith_contact {
 	bool chain_known;
 	struct kith_recent *recent;
 	struct kith_parts *parts;
-	uint32_t ack_count; /* messages since the last ack */
+	struct kith_held *held; /* hold.c */
+	uint32_t ack_count;     /* messages since the last ack */
 	/* dirty rows, written by kith__flush */
 	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
 	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
@@ -368,7 +369,7 @@ struct kith_node {
 	struct kith_expects *expects;
 	struct kith_said *said;
 	struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
-	kith_time delivery_due, ack_due, next_tag_sweep;
+	kith_time delivery_due, ack_due, next_tag_sweep, hold_due;
 	uint64_t unknown_bodies, refused_frames;
 	struct kith_orders *orders;
 	struct kith_fetch *fetch;

@@ -44,8 +44,9 @@ struct town {
 	struct town_node n[TOWN_NODES];
 	unsigned nodes;
 	kith_time now;
-	struct town_dgram *queue;
-	bool loud; /* print log lines */
+	struct town_dgram *queue, *last;
+	kith_time delay; /* one way */
+	bool loud;       /* print log lines */
 };
 
 /* `boxes` always-on nodes first, then the others behind NATs. All are down. */
