@@ -135,7 +135,9 @@ static bool take_natpmp(struct kith_mapping *m, struct kith__mapping_side *s,
 		bool held = s->state == KITH_MAPPING_HELD && s->how == KITH_MAPPING_NATPMP;
 
 		/* kept for the grant that follows; a late one completes a grant */
-		if (a->result != 0 || !(asked || held))
+		memcpy(external.ip, a->external.ip, 16);
+		external.port = s->local.port;
+		if (a->result != 0 || !(asked || held) || !sane(s, &external))
 			return false;
 		memcpy(s->external.ip, a->external.ip, 16);
 		return true;
