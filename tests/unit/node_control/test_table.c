@@ -153,7 +153,10 @@ TEST(without_profile_only_the_open_ones)
 
 		desk_open(&d);
 		d.n->identity = false;
-		CHECK_EQ(call(&d, m, NULL, NULL, NULL), m->open ? good_code(m) : -32000);
+		CHECK_EQ(call(&d, m, NULL, NULL, NULL), strcmp(m->name, "profile.backup") == 0
+								? -32003
+							: m->open ? good_code(m)
+								  : -32000);
 		desk_close(&d);
 	}
 }
