@@ -70,8 +70,7 @@ int kith__cmd_lock(struct kith__cli *cli)
 	return done(cli, kith__cli_call(cli, "profile.lock", NULL), "Locked.");
 }
 
-/* Whether the open profile has a passphrase; false also when the node says nothing. */
-static bool is_protected(struct kith__cli *cli, bool *known)
+bool kith__cli_protected(struct kith__cli *cli, bool *known)
 {
 	json_t *r = kith__cli_call(cli, "node.status", NULL);
 	bool yes = json_is_true(json_object_get(r, "protected"));
@@ -89,7 +88,7 @@ static bool is_protected(struct kith__cli *cli, bool *known)
 int kith__cmd_passphrase(struct kith__cli *cli)
 {
 	char old[SECRET] = "", new[SECRET] = "";
-	bool known, had = is_protected(cli, &known);
+	bool known, had = kith__cli_protected(cli, &known);
 	json_t *params, *r;
 	bool removes;
 
@@ -118,7 +117,7 @@ int kith__cmd_passphrase(struct kith__cli *cli)
 int kith__cmd_words(struct kith__cli *cli)
 {
 	char pass[SECRET] = "";
-	bool known, had = is_protected(cli, &known);
+	bool known, had = kith__cli_protected(cli, &known);
 	json_t *r;
 
 	if (!known)

@@ -95,10 +95,35 @@ void kith__cli_disconnect(struct kith__cli *cli)
 	cli->events = NULL;
 }
 
+/* As send, with cli->pass_fd beside the first byte. */
+static ssize_t send_some(struct kith__cli *cli, const char *bytes, size_t len)
+{
+	_Alignas(struct cmsghdr) uint8_t aside[CMSG_SPACE(sizeof(int))] = {0};
+	char first = bytes[0];
+	struct iovec part = {&first, 1};
+	struct msghdr m = {.msg_iov = &part,
+			   .msg_iovlen = 1,
+			   .msg_control = aside,
+			   .msg_controllen = sizeof(aside)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	ssize_t n;
+
+	if (cli->pass_fd < 0)
+		return send(cli->fd, bytes, len, MSG_NOSIGNAL);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &cli->pass_fd, sizeof(int));
+	n = sendmsg(cli->fd, &m, MSG_NOSIGNAL);
+	if (n == 1)
+		cli->pass_fd = -1;
+	return n;
+}
+
 bool kith__cli_send(struct kith__cli *cli, const char *bytes, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = send(cli->fd, bytes, len, MSG_NOSIGNAL);
+		ssize_t n = send_some(cli, bytes, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -71,7 +71,8 @@ struct kith__cli {
 	size_t params;
 	bool json, quiet, tty, colour, utf8;
 	const struct kith__verb *verb;
-	int fd; /* -1 = not connected */
+	int fd;      /* -1 = not connected */
+	int pass_fd; /* goes with the next call; -1 = none */
 	char *in;
 	size_t in_len, in_cap;
 	json_int_t next_id;
@@ -161,13 +162,22 @@ void kith__cli_qr(struct kith__cli *cli, const json_t *qr, const char *text);
 bool kith__cli_secret(const char *prompt, bool twice, char *out);
 bool kith__cli_asks(void); /* standard input is a terminal */
 
-/* cmd_keys.c: unlocks the profile with what is typed; the exit code. */
+/* cmd_keys.c: whether the open profile has a passphrase; *known false: there is no open one (said).
+ */
+bool kith__cli_protected(struct kith__cli *cli, bool *known);
+/* Unlocks the profile with what is typed; the exit code. */
 int kith__cli_unlock(struct kith__cli *cli);
 /* hello: whether the profile is locked, and whether there is one. False: cli->exit_code. */
 bool kith__cli_hello(struct kith__cli *cli, bool *locked, bool *there);
 
 /* up.c: starts kithd; false: a sentence was printed. */
 bool kith__cli_start(struct kith__cli *cli);
+
+/* file.c: a file that appears whole or not at all and replaces nothing. False: said. `part` holds
+ * KITH__PATH_MAX bytes. */
+#define KITH__PATH_MAX 4096u
+bool kith__cli_file_begin(const char *path, char part[KITH__PATH_MAX], int *fd);
+bool kith__cli_file_end(const char *path, const char *part, int fd, bool keep);
 
 /* cmd_*.c: the verbs. */
 int kith__cmd_up(struct kith__cli *cli);
@@ -176,6 +186,9 @@ int kith__cmd_unlock(struct kith__cli *cli);
 int kith__cmd_lock(struct kith__cli *cli);
 int kith__cmd_passphrase(struct kith__cli *cli);
 int kith__cmd_words(struct kith__cli *cli);
+int kith__cmd_backup(struct kith__cli *cli);
+int kith__cmd_restore(struct kith__cli *cli);
+int kith__cmd_export(struct kith__cli *cli);
 int kith__cmd_invite(struct kith__cli *cli);
 int kith__cmd_add(struct kith__cli *cli);
 int kith__cmd_requests(struct kith__cli *cli);

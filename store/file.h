@@ -20,6 +20,8 @@ int kith__file_write(struct kith_profile *p, const char *name, const uint8_t *sr
 	KITH_MUST_USE;
 int kith__file_touch(struct kith_profile *p, const char *name) KITH_MUST_USE;  /* makes it, empty */
 int kith__file_remove(struct kith_profile *p, const char *name) KITH_MUST_USE; /* absent is ok */
+/* Renames, with a sync of the directory. KITH_E_NOTFOUND. */
+int kith__file_move(struct kith_profile *p, const char *from, const char *to) KITH_MUST_USE;
 int kith__file_size(struct kith_profile *p, const char *name, uint64_t *size) KITH_MUST_USE;
 /* Sealed file: nonce | ciphertext | tag under the page key of `id`, AD = id | i64 0. */
 int kith__file_seal(struct kith_profile *p, const char *name, const uint8_t id[static 16],
@@ -35,6 +37,7 @@ int kith__file_open(struct kith_profile *p, const char *name, const uint8_t id[s
 #define KITH__ENTRIES     4u
 #define KITH__OPENING     1u /* entry flags: the generation is being written to the database */
 #define KITH__MADE        2u /* the database was made: it must be there */
+#define KITH__RESTORING   4u /* account.db.new takes the place of account.db at the next opening */
 #define KITH__ENTRY_SEEDS 2u /* entries 0, 1 = enum kith_db */
 #define KITH__ENTRY_NODE  3u
 enum kith__wrap {

@@ -53,6 +53,8 @@ int kith__profile_there(struct kith_profile *p, bool *any) KITH_MUST_USE;
 #define KITH__ARGON_KIB_SMALL 65536u
 int kith__profile_wrap(struct kith_profile *p, struct kith__keyfile *kf, const char *pass,
 		       size_t pass_len) KITH_MUST_USE;
+/* Draws master key and ids. */
+void kith__profile_draw(struct kith_profile *p);
 int kith__profile_save(struct kith_profile *p) KITH_MUST_USE; /* both copies, counter + 1 */
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32]);
@@ -63,6 +65,19 @@ int kith__profile_path(const struct kith_profile *p, const char *name, char *out
 void kith__space_check(struct kith_profile *p);
 /* The disk was full: gives up the reserve; true: it was there. */
 bool kith__space_free(struct kith_profile *p);
+
+/* ---- backup files (backup.c, restore.c) ---- */
+#define KITH__BACKUP_MAGIC "KITHBAK1"
+#define KITH__BACKUP_HEAD  216u /* magic 8 | wrapper 160 | id 16 | BLAKE2b-256 of these */
+#define KITH__BACKUP_TAIL  32u  /* keyed hash of all before */
+#define KITH__BACKUP_PAGE  4096u
+#define KITH__RESTORE_NAME "account.db.new"
+/* Fills in the seal of a backup's pages: keys in `keys` (64 bytes, locked memory). */
+void kith__backup_seal(struct kith__seal *seal, struct kith_profile *p, const uint8_t *master,
+		       const uint8_t id[static 16], uint8_t *keys);
+/* pread and pwrite of all bytes. KITH_E_IO, KITH_E_NOSPACE; short reads are KITH_E_MALFORMED. */
+int kith__fd_read(int fd, uint64_t at, void *dst, size_t len) KITH_MUST_USE;
+int kith__fd_write(int fd, uint64_t at, const void *src, size_t len) KITH_MUST_USE;
 
 /* ---- store (store.c, run.c, schema.c) ---- */
 #define KITH__RETRY_US   (5u * KITH_US_PER_S)

@@ -205,16 +205,22 @@ int kith__profile_there(struct kith_profile *p, bool *any)
 	return status == KITH_OK && databases ? KITH_E_MALFORMED : status;
 }
 
-static int fill_new(struct kith_profile *p, const char *pass, size_t pass_len)
+void kith__profile_draw(struct kith_profile *p)
 {
 	struct kith__keyfile *kf = &p->keyfile;
-	int status;
 
 	kith_rng_fill(p->rng, p->master, KITH_KEY);
 	kith_rng_fill(p->rng, kf->profile, sizeof(kf->profile));
 	for (unsigned int i = 0; i < KITH__ENTRIES; i++)
 		kith_rng_fill(p->rng, kf->entry[i].id, sizeof(kf->entry[i].id));
-	status = kith__profile_wrap(p, kf, pass, pass_len);
+}
+
+static int fill_new(struct kith_profile *p, const char *pass, size_t pass_len)
+{
+	int status;
+
+	kith__profile_draw(p);
+	status = kith__profile_wrap(p, &p->keyfile, pass, pass_len);
 	return status == KITH_OK ? kith__profile_save(p) : status;
 }
 

@@ -109,6 +109,12 @@ static int place_files(struct kith_store *s, bool *fresh)
 	int status;
 
 	*fresh = (p->keyfile.entry[s->which].flags & KITH__MADE) == 0;
+	if ((p->keyfile.entry[s->which].flags & KITH__RESTORING) != 0) {
+		/* not there any more: an opening before this one moved it and was cut */
+		status = kith__file_move(p, KITH__RESTORE_NAME, s->name);
+		if (status != KITH_OK && status != KITH_E_NOTFOUND)
+			return status;
+	}
 	if (!*fresh) {
 		status = kith__file_size(p, s->name, &size);
 		if (status == KITH_E_NOTFOUND || (status == KITH_OK && size == 0))
@@ -120,6 +126,18 @@ static int place_files(struct kith_store *s, bool *fresh)
 	if (status == KITH_OK)
 		status = kith__file_remove(p, s->name);
 	return status == KITH_OK ? kith__file_touch(p, s->name) : status;
+}
+
+static int has_wal(struct kith_store *s, bool *there)
+{
+	uint64_t size;
+	char wal[32];
+	int status;
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", s->name);
+	status = kith__file_size(s->profile, wal, &size);
+	*there = status == KITH_OK;
+	return status == KITH_E_NOTFOUND ? KITH_OK : status;
 }
 
 static int open_handle(struct kith_store *s)
@@ -171,7 +189,7 @@ static int step_generation(struct kith_store *s)
 	if (status != KITH_OK)
 		return status;
 	generation = (uint64_t)found;
-	s->restored = restored != 0;
+	s->restored = s->restored || restored != 0;
 	if (generation != e->generation &&
 	    !((e->flags & KITH__OPENING) != 0 && generation + 1 == e->generation))
 		s->restored = true;
@@ -184,7 +202,7 @@ static int step_generation(struct kith_store *s)
 		status = write_state(s, e->generation);
 	if (status != KITH_OK)
 		return status;
-	e->flags = (e->flags & ~(uint64_t)KITH__OPENING) | KITH__MADE;
+	e->flags = (e->flags & ~(uint64_t)(KITH__OPENING | KITH__RESTORING)) | KITH__MADE;
 	return kith__profile_save(s->profile);
 }
 
@@ -192,9 +210,11 @@ static int open_checked(struct kith_store *s)
 {
 	int64_t clean = 0;
 	int status;
-	bool fresh;
+	bool fresh, wal = false;
 
 	status = place_files(s, &fresh);
+	if (status == KITH_OK)
+		status = has_wal(s, &wal);
 	if (status == KITH_OK)
 		status = open_handle(s);
 	if (status == KITH_OK)
@@ -205,6 +225,8 @@ static int open_checked(struct kith_store *s)
 		status = kith__meta_get(s, "clean", &clean);
 	if (status == KITH_OK && !fresh && clean == 0)
 		status = kith__schema_check(s);
+	/* a process that did not stop in order leaves its WAL: without it commits are lost */
+	s->restored = !fresh && clean == 0 && !wal;
 	return status == KITH_OK ? step_generation(s) : status;
 }
 

@@ -74,6 +74,39 @@ int kith_profile_seeds_save(struct kith_profile *p, const uint8_t *data, size_t 
 int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, size_t *len)
 	KITH_MUST_USE;
 
+/* ---- backup: one sealed file that a profile can be made from (docs/store.md) ---- */
+struct kith_store_backup;
+struct kith_store;
+/* Prepares a copy of account.db into an empty regular file, open for reading and writing; `fd`
+ * stays the caller's. Sealed under a passphrase or recovery words. About half a second: on a
+ * worker. KITH_E_MALFORMED (no empty file), KITH_E_NOMEM. `s` outlives it. */
+int kith_store_backup_new(struct kith_store *s, int fd, const char *pass, size_t pass_len,
+			  struct kith_store_backup **out) KITH_MUST_USE;
+/* The next slice, on the lane of its job, between batches. False: none, or one is under way. */
+bool kith_store_backup_job(struct kith_store_backup *b, struct kith_job **job);
+/* Takes a slice back. True: that was the last; *status: KITH_OK, the file is whole and synced;
+ * KITH_E_NOSPACE, KITH_E_IO, KITH_E_MALFORMED (the database), KITH_E_NOMEM: it is of no use. */
+bool kith_store_backup_done(struct kith_store_backup *b, struct kith_job *job, int *status);
+/* Bytes copied and read again, of how many; for people. */
+void kith_store_backup_progress(const struct kith_store_backup *b, uint64_t *done, uint64_t *total);
+uint64_t kith_store_backup_bytes(const struct kith_store_backup *b, uint8_t hash[static 32]);
+void kith_store_backup_free(
+	struct kith_store_backup *b); /* not while a slice is under way; NULL is legal */
+/* Makes a profile from such a file, in a directory that holds none; it is open afterwards, and its
+ * account.db counts as restored. `next` = its own passphrase (NULL = none). KITH_E_AUTH (of the
+ * backup), KITH_E_MALFORMED (no backup, or a damaged or half-written one), KITH_E_EXISTS,
+ * KITH_E_VERSION, and as create. `told` may be NULL. Nothing is left of a failed attempt that could
+ * be taken for a profile. */
+struct kith_restore {
+	int fd;
+	const char *pass, *next;
+	size_t pass_len, next_len;
+	void (*told)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx;
+};
+int kith_profile_restore(const struct kith_profile_config *cfg, const struct kith_restore *r,
+			 struct kith_profile **out) KITH_MUST_USE;
+
 /* ---- operations ---- */
 enum kith_op_kind {
 #define OP(name, how, sql) KITH_OP_##name,

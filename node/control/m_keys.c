@@ -3,6 +3,7 @@
  * Methods of the profile's keys: unlock, lock, passphrase, recovery. The host does the work; here
  * are their parameters and answers. Nothing says in what a wrong passphrase was wrong.
  */
+#include "base/bytes.h"
 #include "node/control/internal.h"
 
 #define PROGRESS_US (KITH_US_PER_S / 4)
@@ -11,6 +12,12 @@ static void busy(struct kith_control *c, struct kith__call *call)
 {
 	kith__control_error(c, call, KITH__RPC_LIMIT, "Another task on the profile is under way.",
 			    json_pack("{s:i}", "retry_after_ms", 1000));
+}
+
+static void give_back(struct kith_control *c, int descriptor)
+{
+	if (descriptor >= 0 && c->host.close != NULL)
+		c->host.close(c->host.ctx, descriptor);
 }
 
 void kith__control_host(struct kith_control *c, struct kith__call *call,
@@ -26,8 +33,7 @@ void kith__control_host(struct kith_control *c, struct kith__call *call,
 	if (status == KITH_OK)
 		return;
 	call->hosted = false;
-	if (mine.descriptor >= 0 && c->host.close != NULL)
-		c->host.close(c->host.ctx, mine.descriptor);
+	give_back(c, mine.descriptor);
 	if (status == KITH_E_FULL)
 		busy(c, call);
 	else
@@ -115,7 +121,52 @@ void kith__control_m_profile_recovery(struct kith_control *c, struct kith__call 
 		kith__control_host(c, call, &ask);
 }
 
+void kith__control_m_profile_backup(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
+{
+	struct kith_profile_ask ask =
+		ask_of(KITH_PROFILE_BACKUP, KITH__ARG(a, profile_backup, passphrase));
+	struct kith_node_identity id;
+
+	ask.descriptor = KITH__ARG(a, profile_backup, descriptor)->descriptor;
+	if (kith__control_identity(c, &id)) {
+		kith__control_host(c, call, &ask);
+		return;
+	}
+	give_back(c, ask.descriptor);
+	if (is_open(c, call))
+		kith__control_error(c, call, KITH__RPC_CONFLICT,
+				    "There is no identity yet that a backup could hold.", NULL);
+}
+
+void kith__control_m_profile_restore(struct kith_control *c, struct kith__call *call,
+				     const struct kith__args *a)
+{
+	struct kith_profile_ask ask =
+		ask_of(KITH_PROFILE_RESTORE, KITH__ARG(a, profile_restore, passphrase));
+
+	ask.next = text_of(KITH__ARG(a, profile_restore, new), &ask.next_len);
+	ask.descriptor = KITH__ARG(a, profile_restore, descriptor)->descriptor;
+	if (c->n == NULL && c->profile.absent) {
+		kith__control_host(c, call, &ask);
+		return;
+	}
+	give_back(c, ask.descriptor);
+	kith__control_error(c, call, KITH__RPC_CONFLICT,
+			    "There is a profile here already; a backup becomes a profile only in a "
+			    "place of its own.",
+			    NULL);
+}
+
 /* ---- the end ---- */
+
+static json_t *hash_text(const uint8_t hash[static 32])
+{
+	char text[65];
+
+	kith_hex_encode(text, hash, 32);
+	return json_string(text);
+}
 
 static void fail(struct kith_control *c, struct kith__call *call,
 		 const struct kith_profile_result *r)
@@ -146,6 +197,12 @@ void kith_control_profile_done(struct kith_control *c, const struct kith_profile
 		fail(c, call, r);
 	else if (call->method == &kith__control_method[KITH__METHOD_profile_create])
 		kith__control_create_identity(c, call);
+	else if (call->method == &kith__control_method[KITH__METHOD_profile_restore])
+		kith__control_answer(c, call, kith__control_identity_object(c));
+	else if (call->method == &kith__control_method[KITH__METHOD_profile_backup])
+		kith__control_answer(c, call,
+				     json_pack("{s:I,s:o}", "bytes", (json_int_t)r->bytes, "hash",
+					       hash_text(r->hash)));
 	else if (r->words != NULL)
 		kith__control_answer(c, call, json_pack("{s:s}", "words", r->words));
 	else

@@ -126,6 +126,7 @@ int kith__kithd_start(struct kithd *k);
 int kith__kithd_open_stores(struct kithd *k);
 /* Makes the profile; on any thread. */
 int kith__kithd_create(struct kithd *k, const char *pass, size_t len);
+int kith__kithd_restore(struct kithd *k, const struct kith_restore *r);
 /* Node and sockets over open stores, in place of the idle loop; not within a turn. The exit code,
  * or -1; on failure nothing of them is left. */
 int kith__kithd_node_up(struct kithd *k);

@@ -118,6 +118,15 @@ int kith__kithd_create(struct kithd *k, const char *pass, size_t len)
 	return status;
 }
 
+int kith__kithd_restore(struct kithd *k, const struct kith_restore *r)
+{
+	struct kith_profile_config cfg = profile_config(k);
+
+	if (!kith__kithd_mkdirs(k->cfg.profile))
+		return KITH_E_IO;
+	return kith_profile_restore(&cfg, r, &k->profile);
+}
+
 /* The first line of the passphrase file; the length, or -1. */
 static int read_passphrase(struct kithd *k, char out[KITH_PASSPHRASE_MAX])
 {

@@ -11,7 +11,10 @@
  * monotonic time: neither a set clock nor a restart locks the owner out, and a thief who can
  * restart the node has the key file anyway.
  */
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,6 +23,7 @@
 #include "node/kithd/internal.h"
 
 #define LOCK_MS   5000u
+#define TELL_MS   250u
 #define WAIT_MAX  (30u * KITH_US_PER_S)
 #define WAIT_BASE KITH_US_PER_S
 
@@ -33,14 +37,18 @@ struct kith__kithd_vault {
 	enum kith_profile_verb verb;
 	uint32_t call;
 	int descriptor;
-	bool busy, wanted, locking;
-	unsigned drained; /* turns since the node finished */
-	int code;         /* an exit code of opening; -1 = none */
-	char *words;      /* locked memory */
+	bool busy, wanted, working, locking;
+	bool ended, stepping; /* of a backup: its last slice is back; on_step comes */
+	unsigned drained;     /* turns since the node finished */
+	int code;             /* an exit code of opening; -1 = none */
+	char *words;          /* locked memory */
 	uv_timer_t step;
 	bool step_open;
 	unsigned wrong;
 	kith_time next_try;
+	struct kith_store_backup *backup;
+	atomic_uint_fast64_t done, total; /* of a long task; told from `tell` */
+	uv_timer_t tell;
 };
 
 /* ---- on the worker ---- */
@@ -88,6 +96,52 @@ static int do_recovery(struct kith__kithd_vault *v)
 	return status == KITH_OK ? kith_profile_recovery(v->k->profile, v->words) : status;
 }
 
+/* A regular file, open for what is done with it. */
+static bool file_ok(int fd, bool writes)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (flags < 0 || (flags & O_PATH) != 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	return writes ? (flags & O_ACCMODE) == O_RDWR : (flags & O_ACCMODE) != O_WRONLY;
+}
+
+static int do_backup(struct kith__kithd_vault *v)
+{
+	int status = v->has_pass ? check_owner(v) : KITH_E_AUTH;
+
+	if (status == KITH_OK && !file_ok(v->descriptor, true))
+		status = KITH_E_MALFORMED;
+	if (status == KITH_OK)
+		status = kith_store_backup_new(v->k->account, v->descriptor, v->pass, v->pass_len,
+					       &v->backup);
+	return status;
+}
+
+static void on_told(void *ctx, uint64_t done, uint64_t total)
+{
+	struct kith__kithd_vault *v = ctx;
+
+	atomic_store(&v->done, done);
+	atomic_store(&v->total, total);
+}
+
+static int do_restore(struct kith__kithd_vault *v)
+{
+	struct kith_restore r = {.fd = v->descriptor,
+				 .pass = v->pass,
+				 .next = given(v->next, v->has_next),
+				 .pass_len = v->pass_len,
+				 .next_len = v->next_len,
+				 .told = on_told,
+				 .ctx = v};
+
+	if (!file_ok(v->descriptor, false))
+		return KITH_E_MALFORMED;
+	return kith__kithd_restore(v->k, &r);
+}
+
 static void run_job(struct kith_job *job)
 {
 	struct kith__kithd_vault *v = (struct kith__kithd_vault *)(void *)job;
@@ -105,9 +159,13 @@ static void run_job(struct kith_job *job)
 		return;
 	case KITH_PROFILE_PASSPHRASE: job->status = do_passphrase(v); return;
 	case KITH_PROFILE_RECOVERY: job->status = do_recovery(v); return;
-	case KITH_PROFILE_LOCK:
-	case KITH_PROFILE_BACKUP:
+	case KITH_PROFILE_BACKUP: job->status = do_backup(v); return;
 	case KITH_PROFILE_RESTORE:
+		job->status = do_restore(v);
+		if (job->status == KITH_OK)
+			job->status = open_all(v, KITH_OK);
+		return;
+	case KITH_PROFILE_LOCK:
 	case KITH_PROFILE_WIPE: break;
 	}
 	job->status = KITH_E_STATE;
@@ -136,11 +194,49 @@ static void count_try(struct kith__kithd_vault *v, int status)
 	v->next_try = kith_driver_now(v->k->driver) + wait;
 }
 
+static const char *backup_sentence(int status)
+{
+	if (status == KITH_E_MALFORMED)
+		return "A backup needs an empty file that can be read and written, and a database "
+		       "without damage.";
+	if (status == KITH_E_NOSPACE)
+		return "The disk of the backup is full; the file is of no use.";
+	return "The backup could not be written; the file is of no use.";
+}
+
+static const char *restore_sentence(int status)
+{
+	switch ((enum kith_status)status) {
+	case KITH_E_MALFORMED:
+		return "This file is no backup, or a damaged or half-written one. Nothing was "
+		       "made.";
+	case KITH_E_VERSION: return "This backup was written by a newer version of Kith.";
+	case KITH_E_EXISTS:
+		return "There is a profile in this directory, or what is left of one; nothing was "
+		       "changed.";
+	case KITH_E_STATE: return "These are recovery words; choose another passphrase.";
+	case KITH_E_NOSPACE: return "The disk is full. Nothing was made.";
+	case KITH_OK:
+	case KITH_E_NOMEM:
+	case KITH_E_FULL:
+	case KITH_E_AUTH:
+	case KITH_E_NOTFOUND:
+	case KITH_E_EXPIRED:
+	case KITH_E_IO:
+	case KITH_E_LOCKED: break;
+	}
+	return "The profile could not be written. Nothing was made.";
+}
+
 /* A general sentence where the failure itself said none. */
 static const char *sentence_of(const struct kith__kithd_vault *v, int status)
 {
 	if (v->code >= 0 && v->k->sentence != NULL && v->k->sentence[0] != '\0')
 		return v->k->sentence;
+	if (v->verb == KITH_PROFILE_BACKUP)
+		return backup_sentence(status);
+	if (v->verb == KITH_PROFILE_RESTORE)
+		return restore_sentence(status);
 	if (v->verb == KITH_PROFILE_PASSPHRASE && status == KITH_E_STATE)
 		return "These are recovery words; choose another passphrase.";
 	if (status == KITH_E_NOMEM)
@@ -161,6 +257,11 @@ static void finish(struct kith__kithd_vault *v, int status)
 		r.sentence = sentence_of(v, status);
 	else if (v->verb == KITH_PROFILE_RECOVERY)
 		r.words = v->words;
+	else if (v->backup != NULL)
+		r.bytes = kith_store_backup_bytes(v->backup, r.hash);
+	kith_store_backup_free(v->backup);
+	v->backup = NULL;
+	(void)uv_timer_stop(&v->tell);
 	kith_wipe(v->pass, KITH_PASSPHRASE_MAX);
 	kith_wipe(v->next, KITH_PASSPHRASE_MAX);
 	if (v->descriptor >= 0)
@@ -188,6 +289,7 @@ static void on_step(uv_timer_t *t)
 
 	if (k->stopping)
 		return;
+	v->stepping = false;
 	if (v->locking) {
 		v->locking = false;
 		kith__kithd_node_down(k);
@@ -213,9 +315,16 @@ bool kith__kithd_vault_job(struct kithd *k, struct kith_job **out)
 {
 	struct kith__kithd_vault *v = k->vault;
 
-	if (v == NULL || !v->wanted)
+	if (v == NULL)
+		return false;
+	if (v->working)
+		return false; /* what it makes is not ours yet */
+	if (v->backup != NULL && !v->stepping && kith_store_backup_job(v->backup, out))
+		return true;
+	if (!v->wanted)
 		return false;
 	v->wanted = false;
+	v->working = true;
 	v->job.run = run_job;
 	v->job.lane = KITH_LANE_BULK;
 	v->job.status = KITH_OK;
@@ -223,13 +332,34 @@ bool kith__kithd_vault_job(struct kithd *k, struct kith_job **out)
 	return true;
 }
 
+/* A slice of the backup came back; the last one leaves its status as that of the task. */
+static bool slice_done(struct kith__kithd_vault *v, struct kith_job *job)
+{
+	uint64_t done, total;
+	int status;
+
+	if (v->backup == NULL || (void *)job != (void *)v->backup)
+		return false;
+	v->ended = kith_store_backup_done(v->backup, job, &status);
+	if (v->ended)
+		v->job.status = status;
+	kith_store_backup_progress(v->backup, &done, &total);
+	on_told(v, done, total);
+	return true;
+}
+
 bool kith__kithd_vault_done(struct kithd *k, struct kith_job *job)
 {
 	struct kith__kithd_vault *v = k->vault;
 
-	if (v == NULL || job != &v->job)
+	if (v == NULL || (job != &v->job && !slice_done(v, job)))
 		return false;
-	(void)uv_timer_start(&v->step, on_step, 0, 0);
+	if (job == &v->job)
+		v->working = false;
+	if (v->backup == NULL || v->ended || v->job.status != KITH_OK) {
+		v->stepping = true;
+		(void)uv_timer_start(&v->step, on_step, 0, 0);
+	}
 	return true;
 }
 
@@ -244,6 +374,18 @@ void kith__kithd_vault_turn(struct kithd *k, kith_time now)
 		kith_driver_kick(k->driver);
 	else
 		(void)uv_timer_start(&v->step, on_step, 0, 0);
+}
+
+static void on_tell(uv_timer_t *t)
+{
+	struct kith__kithd_vault *v = t->data;
+	uint64_t total = atomic_load(&v->total);
+
+	if (total == 0)
+		return;
+	kith_control_profile_progress(v->k->control, v->call, atomic_load(&v->done), total,
+				      kith_driver_now(v->k->driver));
+	kith_driver_kick(v->k->driver);
 }
 
 /* ---- asking ---- */
@@ -297,6 +439,10 @@ int kith__kithd_vault_ask(void *ctx, const struct kith_profile_ask *ask)
 	if (ask->verb == KITH_PROFILE_LOCK)
 		return begin_lock(v);
 	v->wanted = true;
+	v->ended = v->stepping = false;
+	atomic_store(&v->total, 0);
+	if (ask->verb == KITH_PROFILE_BACKUP || ask->verb == KITH_PROFILE_RESTORE)
+		(void)uv_timer_start(&v->tell, on_tell, TELL_MS, TELL_MS);
 	kith_driver_kick(k->driver);
 	return KITH_OK;
 }
@@ -338,7 +484,9 @@ int kith__kithd_vault_open(struct kithd *k)
 	if (v->pass == NULL || v->next == NULL || v->words == NULL)
 		return KITH_E_NOMEM;
 	(void)uv_timer_init(&k->loop, &v->step);
+	(void)uv_timer_init(&k->loop, &v->tell);
 	v->step.data = v;
+	v->tell.data = v;
 	v->step_open = true;
 	return KITH_OK;
 }
@@ -347,8 +495,14 @@ void kith__kithd_vault_close(struct kithd *k)
 {
 	struct kith__kithd_vault *v = k->vault;
 
-	if (v != NULL && v->step_open)
+	if (v == NULL)
+		return;
+	kith_store_backup_free(v->backup); /* the driver is closed: no slice is under way */
+	v->backup = NULL;
+	if (v->step_open) {
 		uv_close((uv_handle_t *)&v->step, NULL);
+		uv_close((uv_handle_t *)&v->tell, NULL);
+	}
 }
 
 void kith__kithd_vault_free(struct kithd *k)
