@@ -28,6 +28,7 @@ static const struct {
 	[KITH__OPT_SINCE] = {"--since", true},
 	[KITH__OPT_READ] = {"--read", false},
 	[KITH__OPT_COUNT] = {"-n", true},
+	[KITH__OPT_IN] = {"--in", true},
 };
 
 /* Whether the first words name a short verb: then unknown options are no parameters. */
