@@ -75,7 +75,10 @@
 		   */
 
 /* ---- node (store.md 11, mailbox.md, crypto.md 5) ---- */
-#define KITH_HANDLES           32u /* remembered API handles: each saves four hashes */
+#define KITH_SEARCH_MAX        256u  /* bytes of a query (client.md 2.2) */
+#define KITH_SEARCH_TERMS_MAX  8u    /* words of it: each costs a walk of the index */
+#define KITH_SEARCH_TAIL_MAX   10000 /* messages that a search looks through itself: < 10 ms */
+#define KITH_HANDLES           32u   /* remembered API handles: each saves four hashes */
 #define KITH_CONTACTS_MAX      4096u
 #define KITH_CAPS_MAX          16u      /* live invitations */
 #define KITH_REQUESTS_MAX      256u     /* pending, incoming */

@@ -47,6 +47,8 @@ const struct kith__verb kith__verb[] = {
 	 "Sends a text, or standard input.", kith__cmd_send, BIT(WAIT) | BIT(TIMEOUT), 2, MANY},
 	{"history", "NAME [-n 50] [--read]", "Shows the last messages.", kith__cmd_history,
 	 BIT(COUNT) | BIT(READ), 1, 1},
+	{"search", "WORD... [--in NAME] [-n 50]", "Finds messages that have all words.",
+	 kith__cmd_search, BIT(IN) | BIT(COUNT), 1, MANY},
 	{"tail", "[--since SEQ] [--read] [NAME]", "Shows what happens, as it happens.",
 	 kith__cmd_tail, BIT(SINCE) | BIT(READ), 0, 1},
 	{"mailboxes", "", "Lists the mailboxes that keep messages for you.", kith__cmd_mailboxes, 0,

@@ -208,6 +208,17 @@ int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t befor
 int kith_node_message(struct kith_node *n, uint64_t id, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_message_by_mid(struct kith_node *n, const struct kith_msgid *mid, uint32_t call,
 			     kith_time now) KITH_MUST_USE;
+/* Messages with all words of `text` (at most KITH_SEARCH_MAX bytes; a word with * at its end is a
+ * prefix), newest first, before row `before` (0 = from the newest) and of one conversation (0 = of
+ * all). Reply: messages; status MALFORMED when there is no word or more than eight. */
+struct kith_node_query {
+	const char *text;
+	size_t len;
+	uint64_t conversation, before;
+	unsigned limit; /* 1..50 */
+};
+int kith_node_search(struct kith_node *n, const struct kith_node_query *q, uint32_t call,
+		     kith_time now) KITH_MUST_USE;
 /* Present state of an own message, from memory. NOTFOUND: unknown id. */
 int kith_node_message_state(const struct kith_node *n, uint64_t id, struct kith_node_state *out)
 	KITH_MUST_USE;

@@ -111,6 +111,10 @@ static const struct part account_parts[] = {
 	{2, "INSERT INTO log SELECT seq,at_ms,type,conv,first,last FROM event"},
 	{2, "DROP TABLE event"},
 	{2, "ALTER TABLE log RENAME TO event"},
+	/* Search: the index holds words and row numbers; texts stay in `message`. */
+	{3, "CREATE VIRTUAL TABLE search USING fts5(body, content='message', content_rowid='id',"
+	    " columnsize=0, tokenize='unicode61 remove_diacritics 2')"},
+	{3, "INSERT INTO meta(k,v) VALUES('fts_row',0) ON CONFLICT(k) DO NOTHING"},
 	{0, NULL},
 };
 

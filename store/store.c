@@ -23,6 +23,7 @@ static void free_store(struct kith_store *s, bool keep)
 {
 	const struct kith_alloc *alloc = s->profile->alloc;
 
+	kith__search_close(s);
 	for (size_t i = 0; i < KITH_OP_COUNT; i++)
 		(void)sqlite3_finalize(s->statement[i]);
 	if (s->db != NULL && keep)
@@ -227,6 +228,11 @@ static int open_checked(struct kith_store *s)
 		status = kith__schema_check(s);
 	/* a process that did not stop in order leaves its WAL: without it commits are lost */
 	s->restored = !fresh && clean == 0 && !wal;
+	if (status == KITH_OK && s->which == KITH_DB_ACCOUNT) {
+		status = kith__search_open(s);
+		if (status == KITH_OK)
+			status = kith__search_tail(s, &s->tail);
+	}
 	return status == KITH_OK ? step_generation(s) : status;
 }
 
@@ -413,7 +419,7 @@ bool kith_store_job(struct kith_store *s, struct kith_job **job)
 static void set_timers(struct kith_store *s, kith_time now, bool wrote)
 {
 	s->retry_at = s->kept || s->low ? now + KITH__RETRY_US : KITH_NEVER;
-	s->empty_wanted = false;
+	s->empty_wanted = s->empty_wanted && s->more;
 	if (wrote)
 		s->idle_at = now + KITH__IDLE_US;
 	if (s->erased && s->erase_at == KITH_NEVER)
@@ -444,7 +450,9 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 	s->flying = false;
 	s->kept = job->status == KITH_E_NOSPACE;
 	wrote = b->count != 0 && b->writes;
-	s->due = s->due || s->wal_frames >= s->wal_frames_max;
+	/* only after a write: what did not work for want of room is not tried at once again */
+	s->due = s->due || s->more ||
+		 (wrote && (s->wal_frames >= s->wal_frames_max || s->tail >= KITH_SEARCH_TAIL_MAX));
 	if (s->broken)
 		s->state = KITH_STORE_READONLY;
 	else

@@ -383,6 +383,25 @@ int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t befor
 	return KITH_OK;
 }
 
+/* Every message has the word "all", none another. */
+int kith_node_search(struct kith_node *n, const struct kith_node_query *q, uint32_t call,
+		     kith_time now)
+{
+	uint64_t to = q->before != 0 ? q->before - 1 : 5,
+		 from = to > q->limit ? to - q->limit + 1 : 1;
+
+	(void)now;
+	(void)answer(n, call, KITH_REPLY_MESSAGES, false);
+	if (q->len == 1 && q->text[0] == '*')
+		last(n)->r.status = KITH_E_MALFORMED;
+	last(n)->r.more = from > 1;
+	last(n)->first = (unsigned)from;
+	last(n)->count = q->len == 3 && memcmp(q->text, "all", 3) == 0 && to >= from
+				 ? (unsigned)(to - from + 1)
+				 : 0;
+	return KITH_OK;
+}
+
 int kith_node_message(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
 {
 	(void)now;
