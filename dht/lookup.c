@@ -73,8 +73,8 @@ static size_t place(const struct kith_dht *d, const struct kith__lookup *l,
 /* Makes room in a full list: the farthest new candidate behind `at` goes. */
 static bool make_room(struct kith_dht *d, struct kith__lookup *l, size_t at)
 {
-	size_t most = l->owner >= KITH__OWN_SELF ? KITH_DHT_CANDIDATES_MAX / 2
-						 : KITH_DHT_CANDIDATES_MAX;
+	size_t most =
+		l->owner >= KITH__OWN_SELF ? KITH_DHT_CANDIDATES_MAX / 2 : KITH_DHT_CANDIDATES_MAX;
 	void *array = l->cand;
 	size_t i;
 

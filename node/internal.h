@@ -227,7 +227,7 @@ void kith__deposit_tick(struct kith_node *n);
 kith_time kith__deposit_deadline(const struct kith_node *n);
 void kith__deposit_free(struct kith_node *n);
 int kith__deposit_loaded(struct kith_node *n, uint32_t slot, const uint8_t *body, size_t len)
-	KITH_MUST_USE; /* load.c: a row of SECRET named "keep" */
+	KITH_MUST_USE;                         /* load.c: a row of SECRET named "keep" */
 void kith__publish_again(struct kith_node *n); /* all records with a new seq */
 bool kith__publish_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__publish_tick(struct kith_node *n);

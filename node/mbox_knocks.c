@@ -23,8 +23,8 @@
 
 #define REST_S     60u
 #define SKEW_S     (3u * 3600u)
-#define KNOCK_DAYS 9u /* they live for 7 */
-#define LATE_S (SKEW_S + 4500u) /* the hourly LIST looks back as far as 75 min */
+#define KNOCK_DAYS 9u               /* they live for 7 */
+#define LATE_S     (SKEW_S + 4500u) /* the hourly LIST looks back as far as 75 min */
 
 struct knock_wait {
 	uint8_t tag[16];

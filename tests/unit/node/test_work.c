@@ -170,7 +170,7 @@ TEST(knock_tables_rest)
 	static const uint8_t stranger[1][16] = {{1}};
 	struct kith_node n;
 	struct kith_rng rng = test_rng(test_seed());
-	struct kith__group g = {.secrets = 1, .caps = true};
+	struct kith__group g = {.secrets = 1};
 	struct kith__secret s[KITH__SECRETS];
 	struct kith__fetcher *r;
 	uint8_t tag[1][16];
