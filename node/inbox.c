@@ -55,6 +55,8 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
 		kith__ack_owe(n, c, live || c->session != 0);
 		return true;
 	}
+	if (!kith__parts_room(n))
+		return false;
 	if (kith__ratchet_open(c->ratchet, &o, frame, len, kith__wall_ms(n)) != KITH_OK) {
 		n->refused_frames++;
 		return false;
