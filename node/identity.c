@@ -264,6 +264,8 @@ int kith__identity_make(struct kith_node *n, const char *name)
 	return KITH_OK;
 }
 
+static void presence_tell_all(struct kith_node *n);
+
 void kith__identity_tick(struct kith_node *n)
 {
 	struct kith_identity *id = n->id;
@@ -290,8 +292,7 @@ void kith__identity_tick(struct kith_node *n)
 		presence_new(n);
 		kith__identity_apply(n);
 		kith__fetch_buckets_changed(n);
-		for (i = 0; i < n->contacts; i++)
-			kith__presence_tell(n, n->contact[i]);
+		presence_tell_all(n);
 		changed = true;
 	}
 	if (changed)
@@ -331,6 +332,48 @@ void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
 	kith__outbox_rows(n, c, c->outs - 1);
 }
 
+/*
+ * Role A renews the chain of link keys with each new P (crypto.md 6): a stolen chain ends. The root
+ * before it lives until a handshake under the new one; while the peer may not have that one yet, no
+ * third is made.
+ */
+void kith__link_root_tell(struct kith_node *n, struct kith_contact *c)
+{
+	struct kith_link_root l;
+	uint8_t content[40];
+	size_t len;
+
+	if (c->state != KITH_CONTACT_ACCEPTED || !c->i_am_a || c->link.root_count == 0 ||
+	    (c->link.root_count > 1 && !c->link.newest_known))
+		return;
+	kith_rng_fill(n->rng, l.root, 32);
+	l.start_day = kith__wall_s(n) / KITH_DAY_S;
+	len = kith__link_root_encode(content, sizeof(content), &l);
+	KITH_ASSERT(len == sizeof(content));
+	if (kith__outbox_add(n, c, KITH_BODY_LINK_ROOT, 0, NULL, content, len) != NULL) {
+		c->link.root[1] = c->link.root[0];
+		c->link.root_count = 2;
+		c->link.newest_known = false;
+		memcpy(c->link.root[0].l, l.root, 32);
+		c->link.root[0].day = l.start_day;
+		kith__row_device(n, c);
+		kith__contact_link(n, c);
+	}
+	kith_wipe(&l, sizeof(l));
+	kith_wipe(content, sizeof(content));
+}
+
+/* A new P: told to all. */
+static void presence_tell_all(struct kith_node *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->contacts; i++) {
+		kith__presence_tell(n, n->contact[i]);
+		kith__link_root_tell(n, n->contact[i]);
+	}
+}
+
 void kith__name_tell(struct kith_node *n, struct kith_contact *c)
 {
 	size_t len = strlen(n->id->name);
@@ -361,8 +404,7 @@ void kith__presence_rotate(struct kith_node *n)
 			presence_row(n, &id->presence[i]);
 		}
 	kith__identity_apply(n);
-	for (i = 0; i < n->contacts; i++)
-		kith__presence_tell(n, n->contact[i]);
+	presence_tell_all(n);
 	kith__fetch_buckets_changed(n);
 	kith__publish_soon(n);
 }

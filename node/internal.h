@@ -109,7 +109,8 @@ const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
 size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
-void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
+void kith__name_tell(struct kith_node *n, struct kith_contact *c);      /* queues 0x0105 */
+void kith__link_root_tell(struct kith_node *n, struct kith_contact *c); /* role A: 0x0104 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
 bool kith__presence_append(struct kith_node *n,

@@ -136,6 +136,9 @@ void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct 
 		      bool gap);
 void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
 			uint32_t seq, bool gap);
+/* Sets memory aside for the part that the next frame may be. False: none; open nothing now. */
+bool kith__parts_room(struct kith_node *n);
+void kith__parts_room_free(struct kith_node *n);
 void kith__parts_free(struct kith_node *n, struct kith_contact *c);
 /* One whole text of `c`: row, event, counters. */
 void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,

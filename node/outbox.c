@@ -270,6 +270,10 @@ static size_t remove_acked(struct kith_node *n, struct kith_contact *c, const st
 		}
 		if (o->chain_n != UINT32_MAX && c->chain_known && o->chain_n >= c->chain_seen)
 			c->chain_seen = o->chain_n + 1;
+		if (o->type == KITH_BODY_LINK_ROOT && !c->link.newest_known) {
+			c->link.newest_known = true;
+			kith__contact_link(n, c);
+		}
 		kith__tagbook_heard(c, o->announced_version, o->announced);
 		*index_freed |= o->has_index;
 		kith__copies_end(n, c, o, DELETE_MS, false);
@@ -376,7 +380,8 @@ void kith__outbox_uncopy(struct kith_node *n, struct kith_contact *c)
 		kith__copies_end(n, c, c->out[i], DELETE_MS, true);
 }
 
-/* Only the newest accept counts; it is the first body of its session. Row ids stay ascending. */
+/* Only the newest accept counts, and no link root; it is the first body of its session. Row ids
+ * stay ascending. */
 static void accept_first(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_out *accept = NULL;
@@ -386,7 +391,9 @@ static void accept_first(struct kith_node *n, struct kith_contact *c)
 	for (i = c->outs; i-- > 0;) {
 		struct kith_out *o = c->out[i];
 
-		if (o->type != KITH_BODY_ACCEPT)
+		if (o->type == KITH_BODY_LINK_ROOT) /* of the former session's links */
+			kith__out_free(n, o);
+		else if (o->type != KITH_BODY_ACCEPT)
 			c->out[--kept] = o;
 		else if (accept == NULL && !c->i_am_a)
 			accept = o;

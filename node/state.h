@@ -368,7 +368,8 @@ struct kith_node {
 	struct kith_tagbook *tagbook;
 	struct kith_expects *expects;
 	struct kith_said *said;
-	struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
+	struct kith_part_spare *part_spare; /* parts.c */
+	struct kith_todelete *todelete;     /* tagbook.c, expect.c, say.c, todelete.c */
 	kith_time delivery_due, ack_due, next_tag_sweep, hold_due;
 	uint64_t unknown_bodies, refused_frames;
 	struct kith_orders *orders;

@@ -93,7 +93,7 @@ static const struct {
 } foreign_table[] = {
 	{"sodium.h sodium/", "base/crypto* base/arena.c"},
 	{"valgrind/", "tests/ct/"},
-	{"malloc.h", "base/alloc.c"},
+	{"malloc.h", "base/alloc.c node/kithd/run.c"},
 	{"uv.h uv/", "net/uv/ node/kithd/"},
 	{"sqlite3.h", "store/"},
 	{"jansson.h", "node/control/ client/"},
@@ -101,7 +101,6 @@ static const struct {
 	{"microhttpd.h", "node/kithd/"},
 	{"miniupnpc/", "net/portmap/"},
 	{"mpi.h", "sim/mpi.c"},
-	{"malloc.h", "node/kithd/"},
 	{"netdb.h", "client/ net/portmap/guard.c"},
 	{"sys/socket.h sys/un.h netinet/ arpa/inet.h net/if.h ifaddrs.h poll.h linux/netlink.h "
 	 "linux/rtnetlink.h linux/udp.h linux/errqueue.h linux/if_addr.h sys/epoll.h",
