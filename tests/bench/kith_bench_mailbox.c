@@ -6,6 +6,7 @@
  */
 #include "tests/bench/kith_bench_mailbox.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static struct {
 	/* the worker: one job at a time */
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake, ready;
 	struct kith_job *job;
 	bool job_done, stop;
 } w;
@@ -80,6 +81,7 @@ static void *work(void *arg)
 		kith_store_run(w.job);
 		(void)pthread_mutex_lock(&w.lock);
 		w.job_done = true;
+		(void)pthread_cond_signal(&w.ready);
 	}
 	(void)pthread_mutex_unlock(&w.lock);
 	return arg;
@@ -202,6 +204,20 @@ static void client_events(struct side *c)
 	}
 }
 
+/* Nothing to do: until the worker is done, or for a moment. */
+static void rest(void)
+{
+	bool busy;
+
+	(void)pthread_mutex_lock(&w.lock);
+	busy = w.job != NULL;
+	if (busy && !w.job_done)
+		(void)pthread_cond_wait(&w.ready, &w.lock);
+	(void)pthread_mutex_unlock(&w.lock);
+	if (!busy)
+		(void)poll(NULL, 0, 1);
+}
+
 static void turn(void)
 {
 	struct kith_addr here = server_addr();
@@ -227,11 +243,8 @@ static void turn(void)
 	any |= pass(&w.server, &here, NULL);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		client_events(&w.client[i]);
-	if (!any) {
-		const struct timespec nap = {0, 50000};
-
-		(void)nanosleep(&nap, NULL);
-	}
+	if (!any)
+		rest();
 }
 
 /* ---- set-up ---- */
@@ -277,6 +290,7 @@ static bool setup(const char *dir)
 		return bench_fail("mailbox: no service") == 0;
 	(void)pthread_mutex_init(&w.lock, NULL);
 	(void)pthread_cond_init(&w.wake, NULL);
+	(void)pthread_cond_init(&w.ready, NULL);
 	return pthread_create(&w.thread, NULL, work, NULL) == 0;
 }
 
@@ -381,8 +395,10 @@ static bool puts_all(void)
 	for (unsigned k = 0; k < rounds; k++)
 		if (!put_round(count, false, &opening, &putting))
 			return bench_fail("mailbox: PUTs without an answer") == 0;
-	bench_share("mailbox.put", (double)w.latencies / putting * 1e6, "1/s", w.latencies, w.refused);
-	bench_row("mailbox.put.fresh", (double)w.latencies / (opening + putting) * 1e6, "1/s", w.latencies);
+	bench_share("mailbox.put", (double)w.latencies / putting * 1e6, "1/s", w.latencies,
+		    w.refused);
+	bench_row("mailbox.put.fresh", (double)w.latencies / (opening + putting) * 1e6, "1/s",
+		  w.latencies);
 	w.latencies = 0;
 	for (unsigned k = 0; k < rounds; k++)
 		if (!put_round(count, true, &opening, &putting))

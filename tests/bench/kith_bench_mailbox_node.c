@@ -15,7 +15,8 @@
 #include "base/crypto.h"
 #include "store/store.h"
 
-enum { ENVELOPES = 100000, QUICK_ENVELOPES = 1000, WAITING = 1000, QUICK_WAITING = 20, DAY = 86400 };
+enum { ENVELOPES = 100000, QUICK_ENVELOPES = 1000 };
+enum { WAITING = 1000, QUICK_WAITING = 20, DAY = 86400 };
 
 static struct {
 	struct bench_node full, peer, bob, sender[2];
