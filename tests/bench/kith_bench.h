@@ -37,5 +37,6 @@ int bench_net(void);
 int bench_message(void);
 int bench_join(void);
 int bench_idle(void);
+int bench_mailbox(void);
 
 #endif

@@ -126,6 +126,16 @@ void town_kill(struct town *t, unsigned i, bool cut)
 		test_disk_cut(&t->n[i].disk, &state);
 }
 
+void town_silence(struct town *t)
+{
+	while (t->queue != NULL) {
+		struct town_dgram *d = t->queue;
+
+		t->queue = d->next;
+		free(d);
+	}
+}
+
 void town_free(struct town *t)
 {
 	for (unsigned i = 0; i < t->nodes; i++) {
@@ -133,12 +143,7 @@ void town_free(struct town *t)
 			take_down(t, i);
 		test_disk_free(&t->n[i].disk);
 	}
-	while (t->queue != NULL) {
-		struct town_dgram *d = t->queue;
-
-		t->queue = d->next;
-		free(d);
-	}
+	town_silence(t);
 }
 
 /* ---- the wire ---- */

@@ -58,6 +58,8 @@ void town_boot(struct town *t, unsigned i);
 void town_halt(struct town *t, unsigned i);
 /* Takes it down at once; with `cut` unsynced writes are lost. */
 void town_kill(struct town *t, unsigned i, bool cut);
+/* Drops what is on the wire. */
+void town_silence(struct town *t);
 void town_run(struct town *t, kith_time us);
 /* Runs until `done(t, ctx)`, at most `us`; false: it never came true. */
 bool town_until(struct town *t, kith_time us, bool (*done)(struct town *t, unsigned i), unsigned i);
