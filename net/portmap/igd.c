@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One job with an Internet Gateway Device (UPnP IGD 1 and 2), by miniupnpc. Runs in a child that
- * may crash or hang at any line of it; guard.c says where its sockets may go. Order: the router that
- * the note names, else a search of one second, else of two.
+ * may crash or hang at any line of it; guard.c says where its sockets may go. Order: the router
+ * that the note names, else a search of one second, else of two.
  */
 #include <miniupnpc/miniupnpc.h>
 #include <miniupnpc/miniwget.h>
@@ -85,11 +85,12 @@ static void take_note(struct kith__portmap_note *note, const char *url)
 	note->len = len;
 }
 
-static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
+/* `answered`: the gateway did, so a longer search would tell nothing new. */
+static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note, bool *answered)
 {
-	static const char *const kinds[] = {
-		"urn:schemas-upnp-org:device:InternetGatewayDevice:2",
-		"urn:schemas-upnp-org:device:InternetGatewayDevice:1", NULL};
+	static const char *const kinds[] = {"urn:schemas-upnp-org:device:InternetGatewayDevice:2",
+					    "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
+					    NULL};
 	unsigned seen = 0;
 	int error = 0;
 	const struct UPNPDev *d = upnpDiscoverDevices(kinds, wait_ms, g->local, NULL,
@@ -99,6 +100,7 @@ static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
 		if (!at_gateway(g, d->descURL))
 			continue;
 		seen++;
+		*answered = true;
 		if (open_igd(g, d->descURL)) {
 			take_note(note, d->descURL);
 			return true;
@@ -110,6 +112,7 @@ static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
 static bool find_igd(struct igd *g, struct kith__portmap_note *note)
 {
 	char url[PORTMAP_NOTE_MAX + 1];
+	bool answered = false;
 
 	if (note->len > 0) {
 		memcpy(url, note->b, note->len);
@@ -118,7 +121,7 @@ static bool find_igd(struct igd *g, struct kith__portmap_note *note)
 			return true;
 		note->len = 0;
 	}
-	return search(g, 1000, note) || search(g, 2000, note);
+	return search(g, 1000, note, &answered) || (!answered && search(g, 2000, note, &answered));
 }
 
 /* ---- verbs ---- */
@@ -131,9 +134,9 @@ struct numbers {
 static bool is_taken(const struct igd *g, const char *external)
 {
 	char client[40] = "", port[6] = "", text[80] = "", enabled[4] = "", lease[16] = "";
-	int error = UPNP_GetSpecificPortMappingEntry(g->urls.controlURL, g->service, external,
-						     "UDP", NULL, client, port, text, enabled,
-						     lease);
+	int error =
+		UPNP_GetSpecificPortMappingEntry(g->urls.controlURL, g->service, external, "UDP",
+						 NULL, client, port, text, enabled, lease);
 
 	return error == UPNPCOMMAND_SUCCESS && strcmp(client, g->local) != 0;
 }

@@ -10,13 +10,13 @@
  * with the broker when kithd closes the socket. Signals for the whole group (Ctrl-C, a service
  * manager) are ignored: the removal of the mapping comes right after them.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "net/portmap/internal.h"

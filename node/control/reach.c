@@ -128,13 +128,12 @@ static void step_tested(struct kith_control *c, struct kith__call *call,
 	(void)reply;
 	kith_node_reach(c->n, &r);
 	for (unsigned p = 0; p < KITH_MAPPING_PROTOS; p++)
-		(void)json_array_append_new(list, json_pack("{s:s,s:s,s:i}", "protocol",
-							    proto_name(p), "result",
-							    outcome_name(r.outcome[p]), "code",
-							    (int)r.code[p]));
-	(void)json_array_append_new(list,
-				    json_pack("{s:s,s:s,s:i}", "protocol", "PCP for IPv6", "result",
-					      outcome_name(r.pinhole), "code", 0));
+		(void)json_array_append_new(list,
+					    json_pack("{s:s,s:s,s:i}", "protocol", proto_name(p),
+						      "result", outcome_name(r.outcome[p]), "code",
+						      (int)r.code[p]));
+	(void)json_array_append_new(list, json_pack("{s:s,s:s,s:i}", "protocol", "PCP for IPv6",
+						    "result", outcome_name(r.pinhole), "code", 0));
 	kith_addr_format(text, &r.external);
 	kith__control_answer(
 		c, call,

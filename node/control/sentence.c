@@ -143,8 +143,8 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 
 	kith_node_status(c->n, &s);
 	ago = c->now > s.since ? (c->now - s.since) / KITH_US_PER_MS : 0;
-	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o,s:o}", "state",
-			phase_name(s.phase), "since",
+	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o,s:o}",
+			"state", phase_name(s.phase), "since",
 			kith__control_time_or_null(wall > ago ? wall - ago : 0), "sentence",
 			whole_sentence(&s, c->now), "advice", advice(s.phase), "peers",
 			(json_int_t)s.peers, "contacts_online", (json_int_t)s.contacts_online,

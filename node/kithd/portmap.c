@@ -20,7 +20,8 @@ bool kith__kithd_maps(const struct kithd_config *c)
 			(kith_addr_is_none(&c->listen4) || kith_addr_is_loopback(&c->listen4)) &&
 			(kith_addr_is_none(&c->listen6) || kith_addr_is_loopback(&c->listen6));
 
-	return !loopback && (c->map == KITHD_MAP_YES || (c->map == KITHD_MAP_AUTO && c->network == 0));
+	return !loopback &&
+	       (c->map == KITHD_MAP_YES || (c->map == KITHD_MAP_AUTO && c->network == 0));
 }
 
 /* kith-portmap beside this program; PATH is not asked. */
@@ -46,9 +47,8 @@ _Noreturn static void become(char *program, int channel)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	/* a group of its own: Ctrl-C is for kithd, which then takes the mapping back */
-	if (null >= 0 && setsid() >= 0 && dup2(channel, CHANNEL) == CHANNEL &&
-	    dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2 &&
-	    close_range(CHANNEL + 1, ~0U, 0) == 0)
+	if (null >= 0 && setsid() >= 0 && dup2(channel, CHANNEL) == CHANNEL && dup2(null, 0) == 0 &&
+	    dup2(null, 1) == 1 && dup2(null, 2) == 2 && close_range(CHANNEL + 1, ~0U, 0) == 0)
 		(void)execve(program, argv, env);
 	_exit(127);
 }

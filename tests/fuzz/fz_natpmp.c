@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Answers of a router to PCP and NAT-PMP: pieces of the input (u8 length each) come from the gateway
- * while time runs, patched at will with the nonce that an honest router would repeat. Whatever it
- * says, a mapping that is held names a port and an address that can be used.
+ * Answers of a router to PCP and NAT-PMP: pieces of the input (u8 length each) come from the
+ * gateway while time runs, patched at will with the nonce that an honest router would repeat.
+ * Whatever it says, a mapping that is held names a port and an address that can be used.
  */
 #include <string.h>
 
