@@ -31,7 +31,20 @@
 #define ANSWER    (1 << 17)
 #define ELSEWHERE "198.51.100.7"
 
-enum mode { HONEST, FOR_GOOD, TAKEN, REFUSING, FUZZ, NESTED, HUGE, ENDLESS, DRIP, REDIRECT, AWAY, NAMED };
+enum mode {
+	HONEST,
+	FOR_GOOD,
+	TAKEN,
+	REFUSING,
+	FUZZ,
+	NESTED,
+	HUGE,
+	ENDLESS,
+	DRIP,
+	REDIRECT,
+	AWAY,
+	NAMED
+};
 
 struct conn {
 	int fd;
@@ -114,13 +127,13 @@ static size_t soap(char *out, size_t cap, const char *ask)
 					"<errorCode>%s</errorCode></UPnPError></detail></s:Fault>"
 					"</s:Body></s:Envelope>",
 					error);
-	return (size_t)snprintf(
-		out, cap,
-		"<s:Envelope><s:Body><u:R xmlns:u=\"%s\"><NewExternalIPAddress>21.0.0.1"
-		"</NewExternalIPAddress><NewInternalClient>10.9.9.9</NewInternalClient>"
-		"<NewInternalPort>1</NewInternalPort><NewEnabled>1</NewEnabled>"
-		"<NewReservedPort>20000</NewReservedPort></u:R></s:Body></s:Envelope>",
-		service);
+	return (size_t)
+		snprintf(out, cap,
+			 "<s:Envelope><s:Body><u:R xmlns:u=\"%s\"><NewExternalIPAddress>21.0.0.1"
+			 "</NewExternalIPAddress><NewInternalClient>10.9.9.9</NewInternalClient>"
+			 "<NewInternalPort>1</NewInternalPort><NewEnabled>1</NewEnabled>"
+			 "<NewReservedPort>20000</NewReservedPort></u:R></s:Body></s:Envelope>",
+			 service);
 }
 
 /* Bytes flipped, cut out, repeated, blown up; sometimes nothing but noise. */
@@ -173,11 +186,15 @@ static void answer(struct conn *c)
 			memcpy(body + n, "<a>", 3);
 	if (s.mode == HUGE)
 		n = (size_t)1 << 30;
-	head_len = (size_t)snprintf(
-		head, sizeof(head),
-		s.mode == ENDLESS ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n",
-		s.mode == REDIRECT ? "301 Moved" : fault ? "500 No" : "200 OK",
-		s.mode == REDIRECT ? "Location: http://" ELSEWHERE "/x\r\n" : "", n);
+	head_len =
+		(size_t)snprintf(head, sizeof(head),
+				 s.mode == ENDLESS ? "HTTP/1.1 200 OK\r\n\r\n"
+						   : "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n",
+				 s.mode == REDIRECT ? "301 Moved"
+				 : fault            ? "500 No"
+						    : "200 OK",
+				 s.mode == REDIRECT ? "Location: http://" ELSEWHERE "/x\r\n" : "",
+				 n);
 	n = s.mode == HUGE ? 100 : n;
 	memmove(s.text + head_len, body, n);
 	memcpy(s.text, head, head_len);
@@ -476,8 +493,8 @@ static void fuzz(const int channel[BROKERS], unsigned long wanted)
 	do {
 		for (unsigned i = 0; i < BROKERS; i++)
 			if (!busy[i] && s.answers < wanted) {
-				send_job(channel[i], draw(4) == 0 ? KITH_PORTMAP_DELETE
-								  : KITH_PORTMAP_ADD);
+				send_job(channel[i],
+					 draw(4) == 0 ? KITH_PORTMAP_DELETE : KITH_PORTMAP_ADD);
 				busy[i] = true;
 				running++;
 			}
@@ -504,7 +521,8 @@ static void expect(int channel, enum mode mode, const char *name, enum kith_port
 	r = job(channel, KITH_PORTMAP_ADD);
 	printf("%-10s result %d code %d after %d ms\n", name, (int)r.result, r.code,
 	       (int)(now_ms() - began));
-	if (r.result != want && !(want == KITH_PORTMAP_NO_IGD && r.result == KITH_PORTMAP_CHILD_DIED))
+	if (r.result != want &&
+	    !(want == KITH_PORTMAP_NO_IGD && r.result == KITH_PORTMAP_CHILD_DIED))
 		fail(name);
 	if (want == KITH_PORTMAP_GRANTED && (r.lease_s != lease || r.external.port != port))
 		fail("the lease or the port granted");
@@ -618,6 +636,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "drip") == 0)
 		return drip(argv[2]);
-	fputs("usage: e2e_igd serve ADDRESS SEED | drip PROGRAM | attack PROGRAM ANSWERS SEED\n", stderr);
+	fputs("usage: e2e_igd serve ADDRESS SEED | drip PROGRAM | attack PROGRAM ANSWERS SEED\n",
+	      stderr);
 	return 2;
 }
