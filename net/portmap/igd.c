@@ -85,7 +85,8 @@ static void take_note(struct kith__portmap_note *note, const char *url)
 	note->len = len;
 }
 
-static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
+/* `answered`: the gateway did, so a longer search would tell nothing new. */
+static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note, bool *answered)
 {
 	static const char *const kinds[] = {"urn:schemas-upnp-org:device:InternetGatewayDevice:2",
 					    "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
@@ -99,6 +100,7 @@ static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
 		if (!at_gateway(g, d->descURL))
 			continue;
 		seen++;
+		*answered = true;
 		if (open_igd(g, d->descURL)) {
 			take_note(note, d->descURL);
 			return true;
@@ -110,6 +112,7 @@ static bool search(struct igd *g, int wait_ms, struct kith__portmap_note *note)
 static bool find_igd(struct igd *g, struct kith__portmap_note *note)
 {
 	char url[PORTMAP_NOTE_MAX + 1];
+	bool answered = false;
 
 	if (note->len > 0) {
 		memcpy(url, note->b, note->len);
@@ -118,7 +121,7 @@ static bool find_igd(struct igd *g, struct kith__portmap_note *note)
 			return true;
 		note->len = 0;
 	}
-	return search(g, 1000, note) || search(g, 2000, note);
+	return search(g, 1000, note, &answered) || (!answered && search(g, 2000, note, &answered));
 }
 
 /* ---- verbs ---- */

@@ -23,11 +23,11 @@ router_enter() {
 
 # join <ns> <interface> <address/len> <ns> <interface> <address/len>: a wire; "." is here.
 join() {
-	a="-n $1" b="-n $4" here=
+	a="-n $1" b="-n $4" far="netns $4"
 	[ "$1" != . ] || a=
-	[ "$4" != . ] || b= here="netns $$"
+	[ "$4" != . ] || b= far="netns $$"
 	# shellcheck disable=SC2086
-	ip $a link add "$2" type veth peer name "$5" ${here:-netns $4}
+	ip $a link add "$2" type veth peer name "$5" $far
 	# shellcheck disable=SC2086
 	ip $a addr add "$3" dev "$2" && ip $a link set "$2" up
 	# shellcheck disable=SC2086
