@@ -93,7 +93,7 @@ static const struct {
 	int (*run)(void);
 } groups[] = {
 	{"crypto", bench_crypto}, {"net", bench_net},   {"message", bench_message},
-	{"join", bench_join},     {"idle", bench_idle},
+	{"join", bench_join},     {"idle", bench_idle}, {"store", bench_store},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
