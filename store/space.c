@@ -115,7 +115,8 @@ void kith__space_check(struct kith_profile *p)
 bool kith__space_free(struct kith_profile *p)
 {
 	atomic_store(&p->low, true);
-	if (!atomic_exchange(&p->reserve_there, false))
+	if (!atomic_exchange(&p->reserve_there, false) &&
+	    (!p->os || faccessat(p->os_disk.dir, RESERVE_NAME, F_OK, 0) != 0))
 		return false;
 	return kith__file_remove(p, RESERVE_NAME) == KITH_OK;
 }
