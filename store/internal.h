@@ -60,6 +60,11 @@ void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[stati
 			    uint8_t key[static 32]);
 int kith__profile_path(const struct kith_profile *p, const char *name, char *out, size_t cap)
 	KITH_MUST_USE;
+/* What counts as little and as enough on a disk of so many bytes, and how large a reserve is. */
+struct kith__room {
+	uint64_t low, plenty, reserve;
+};
+struct kith__room kith__space_room(uint64_t disk, uint64_t reserve);
 /* Looks at the free space: makes the reserve when there is much, gives it up when there is little;
  * keeps p->low (store.md 9). On the workers. */
 void kith__space_check(struct kith_profile *p);

@@ -55,6 +55,7 @@ struct kith__file {
 	bool held;    /* a frame header waits for its page */
 	bool known;   /* `next` is known: something was written since open */
 	bool retreat; /* a write failed: the next one may begin lower */
+	bool failed;  /* the last one did */
 	bool sized;   /* `size` of the file below and the `used` part are known */
 	uint64_t next, frame, size, used;
 	uint8_t head[KITH__FRAME_HEAD];

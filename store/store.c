@@ -236,7 +236,7 @@ static int open_checked(struct kith_store *s)
 	return status == KITH_OK ? step_generation(s) : status;
 }
 
-int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out)
+static int open_once(struct kith_profile *p, enum kith_db db, struct kith_store **out)
 {
 	struct kith_store *s;
 	int status;
@@ -273,6 +273,16 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	}
 	*out = s;
 	return KITH_OK;
+}
+
+/* A disk that was full already when the program starts: the reserve is for that too. */
+int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out)
+{
+	int status = open_once(p, db, out);
+
+	if (status == KITH_E_NOSPACE && kith__space_free(p))
+		status = open_once(p, db, out);
+	return status;
 }
 
 void kith_store_close(struct kith_store *s)

@@ -231,7 +231,8 @@ int kith__seal_sync(struct kith__file *f, int flags)
 	}
 	rc = f->lower->pMethods->xSync(f->lower, flags);
 	if (rc == SQLITE_OK) {
-		f->retreat = false;
+		/* a checkpoint syncs too: after a failed write the next one is still to come */
+		f->retreat = f->retreat && f->failed;
 		return SQLITE_OK;
 	}
 	if (s->fatal != NULL) {

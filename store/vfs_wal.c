@@ -99,7 +99,7 @@ static int write_log_header(struct kith__file *f, const void *src)
 	rc = f->lower->pMethods->xWrite(f->lower, src, (int)KITH__WAL_HEADER, 0);
 	f->known = true;
 	f->next = 0;
-	f->retreat = rc != SQLITE_OK;
+	f->retreat = f->failed = rc != SQLITE_OK;
 	return rc;
 }
 
@@ -131,7 +131,8 @@ static int write_frame(struct kith__file *f, const uint8_t *page)
 					(sqlite3_int64)(KITH__WAL_HEADER + f->frame * size));
 	f->known = true;
 	f->next = f->frame + 1;
-	f->retreat = f->retreat || rc != SQLITE_OK;
+	f->failed = rc != SQLITE_OK;
+	f->retreat = f->retreat || f->failed;
 	return rc;
 }
 
@@ -152,6 +153,6 @@ int kith__wal_write(struct kith__file *f, const void *src, size_t len, uint64_t 
 	    kith_is_zero(page + len - KITH__RESERVE, KITH__RESERVE))
 		return write_frame(f, page);
 	f->held = false;
-	f->retreat = true;
+	f->retreat = f->failed = true;
 	return refuse(f, SQLITE_IOERR_WRITE);
 }

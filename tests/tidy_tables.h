@@ -73,7 +73,7 @@ static const struct {
 	{"tests/unit/net", "tests", "base/ net/"},
 	{"tests/unit/net_uv", "tests", "base/ net/uv/"},
 	{"tests/unit/net_portmap", "tests", "base/ net/portmap/"},
-	{"tests/unit/store", "tests", "base/ store/"},
+	{"tests/unit/store", "tests", "base/ store/ tests/bench/kith_bench.h"},
 	{"tests/unit/node", "tests",
 	 "base/ node/ dht/dht.h net/net.h store/store.h tests/unit/store/disk.h tests/sim/town.h"},
 	{"tests/unit/node_control", "tests", "base/ node/control/ node/node.h"},

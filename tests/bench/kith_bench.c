@@ -94,6 +94,7 @@ static const struct {
 } groups[] = {
 	{"crypto", bench_crypto}, {"net", bench_net},   {"message", bench_message},
 	{"join", bench_join},     {"idle", bench_idle}, {"mailbox", bench_mailbox},
+	{"store", bench_store},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

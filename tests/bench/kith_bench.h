@@ -35,6 +35,7 @@ int bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int bench_crypto(void);
 int bench_net(void);
 int bench_message(void);
+int bench_store(void);
 int bench_join(void);
 int bench_idle(void);
 int bench_mailbox(void);
