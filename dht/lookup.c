@@ -14,6 +14,10 @@
 
 #define LIMIT_US (20u * (kith_time)KITH_US_PER_S)
 #define SPREAD   8u /* far seeds asked before a record is called absent */
+#ifndef FAR_BITS
+#define FAR_BITS 3u
+#endif
+#define ENOUGH_INSIDE 2u /* requests in the region under way: no more outside of it */
 #define AGREE    3u /* replicas with the highest seq that end the background phase */
 
 struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial)
@@ -101,6 +105,7 @@ void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer,
 {
 	const struct kith__peer *p = kith__peer_get(d->book, peer);
 	struct kith__cand c;
+	uint64_t distance;
 	bool same;
 	size_t at;
 	int known;
@@ -124,8 +129,11 @@ void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer,
 	if (known >= 0)
 		c.srtt = d->table.entry[known].srtt;
 	c.endpoint = (uint32_t)kith_siphash(d->hash_key, p->addr.ip, 16) ^ p->addr.port * 0x9e37u;
-	if (kith__distance(&p->id, &l->key) <= l->radius && l->radius != 0)
+	distance = kith__distance(&p->id, &l->key);
+	if (distance <= l->radius && l->radius != 0)
 		c.flags = KITH__C_INSIDE;
+	for (; distance > l->radius; distance >>= 1)
+		c.far++;
 	kith__peer_ref(d->book, peer);
 	memmove(&l->cand[at + 1], &l->cand[at], (l->count - at) * sizeof(l->cand[0]));
 	l->cand[at] = c;
@@ -314,14 +322,18 @@ static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end
 		if ((c->flags & KITH__C_AGAIN) != 0)
 			return c;
 		if ((c->flags & KITH__C_INSIDE) == 0) {
-			if (found == NULL && may_ask(l, c, i < end))
+			if ((found != NULL && (found->flags & KITH__C_INSIDE) != 0) ||
+			    !may_ask(l, c, i < end))
+				continue;
+			r = expected(c, median) + c->far * median / FAR_BITS;
+			if (r < lowest) {
+				lowest = r;
 				found = c;
-			if (found != NULL)
-				break;
+			}
 			continue;
 		}
 		r = rank(l, c) << 16 | expected(c, median);
-		if (r < lowest) {
+		if (r < lowest || (found->flags & KITH__C_INSIDE) == 0) {
 			lowest = r;
 			found = c;
 		}
@@ -433,13 +445,16 @@ static bool has_slot(const struct kith_dht *d, const struct kith__lookup *l,
 	unsigned most = d->params.alpha + l->slow, inside = 0;
 	size_t i;
 
-	if ((c->flags & KITH__C_INSIDE) == 0)
-		return l->fast < most && l->flying < d->params.alpha_max;
 	if (l->kind == KITH__LOOK_STORE)
+		most += d->params.alpha;
+	if (l->kind == KITH__LOOK_STORE && (c->flags & KITH__C_INSIDE) != 0)
 		return l->flying < d->params.store_alpha;
 	for (i = 0; i < l->count; i++)
 		inside += l->cand[i].state == KITH__CAND_FLIGHT &&
 			  (l->cand[i].flags & KITH__C_INSIDE) != 0;
+	if ((c->flags & KITH__C_INSIDE) == 0)
+		return l->fast < most && l->flying < d->params.alpha_max &&
+		       (l->kind != KITH__LOOK_VALUE || inside < ENOUGH_INSIDE);
 	return (inside < d->params.inside || l->fast < most) && l->flying < d->params.alpha_max;
 }
 

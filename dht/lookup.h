@@ -51,6 +51,7 @@ struct kith__cand {
 	uint8_t token[16];
 	uint8_t paths, depth, state, flags;
 	uint16_t srtt; /* 0.25 ms, 0 = unknown */
+	uint8_t far;   /* bits between its distance and the radius */
 };
 
 /* A lookup. */
