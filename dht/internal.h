@@ -63,6 +63,7 @@ struct kith__ask {
 	uint16_t ttl_min;
 	uint8_t bucket;
 	bool large;       /* pad to 1,232 B if there is no cookie */
+	bool medium;      /* to 512 B */
 	bool third_party; /* hearsay until it answers */
 };
 

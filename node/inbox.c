@@ -78,6 +78,8 @@ bool kith__inbox_take(struct kith_node *n, struct kith_contact *c, const uint8_t
 		kith__ack_owe(n, c, live || c->session != 0);
 		return true;
 	}
+	if (!kith__parts_room(n))
+		return false;
 	status = kith__ratchet_open_if(c->ratchet, &o, frame, len, kith__wall_ms(n),
 				       may_wait ? &turn : NULL);
 	if (status == KITH_E_STATE && kith__hold(n, c, frame, len, turn.seq))

@@ -232,7 +232,7 @@ bool kith__choose_result(struct kith_node *n, const struct kith_mbox_result *r)
 /* ---- sources ---- */
 static void own_service(struct kith_node *n)
 {
-	struct kith_addr addr = n->observed;
+	struct kith_addr addr = kith_addr_is_none(&n->endpoint) ? n->observed : n->endpoint;
 	struct kith_own_box *b;
 	uint8_t ml[32];
 

@@ -12,6 +12,7 @@
 #define KITH_CONTENT_LIGHT (KITH_FRAME_LIGHT_MAX - 128u - KITH_BODY_HEAD) /* 864 B */
 
 /* ---- tagbook.c, tagtable.c ---- */
+#define KITH__TAG_NEAR 32u /* indices of a chain that the table holds beyond what has come */
 /* Indices of the send list in use between the lowest un-acked one and the next. */
 uint32_t kith__tagbook_open(const struct kith_contact *c);
 /* Keys of index i of one chain. NOTFOUND: erased, or out of any window. */
@@ -19,13 +20,18 @@ int kith__tagchain_keys(const struct kith_tag_chain *chain, uint32_t i, struct k
 	KITH_MUST_USE;
 /* True while index i of a receive list is neither consumed nor out of its window. */
 bool kith__tagbook_unused(const struct kith_tag_list *l, uint32_t index);
+/* 1 + the greatest consumed index of a receive list, counted from its base; 0: none is. */
+uint32_t kith__tagbook_reach(const struct kith_tag_list *l);
 /* Moves the chains of a receive list `by` steps on, out of the table. */
-void kith__tagtable_forget(struct kith_node *n, struct kith_tag_list *l, uint32_t by);
+void kith__tagtable_forget(struct kith_node *n, const struct kith_contact *c,
+			   struct kith_tag_list *l, uint32_t by);
+/* Words in the table. */
+size_t kith__tagtable_words(const struct kith_node *n);
 /* Fills the windows of a receive list's chains. */
-void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, int request,
-			   struct kith_tag_list *l);
+void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l);
 /* Takes all tags of a receive list out of the table; the list itself is unchanged. */
-void kith__tagtable_remove(struct kith_node *n, const struct kith_tag_list *l);
+void kith__tagtable_remove(struct kith_node *n, const struct kith_contact *c,
+			   const struct kith_tag_list *l);
 
 /* ---- outbox.c ---- */
 /* Appends without sealing and without a row; takes nothing over. NULL: full, no memory. */
@@ -130,6 +136,9 @@ void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct 
 		      bool gap);
 void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
 			uint32_t seq, bool gap);
+/* Sets memory aside for the part that the next frame may be. False: none; open nothing now. */
+bool kith__parts_room(struct kith_node *n);
+void kith__parts_room_free(struct kith_node *n);
 void kith__parts_free(struct kith_node *n, struct kith_contact *c);
 /* One whole text of `c`: row, event, counters. */
 void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,

@@ -54,7 +54,7 @@ struct opening {
 static int make_room(struct kith_ratchet *r, size_t want)
 {
 	struct kith_skipped *p;
-	size_t cap = r->skipped_cap == 0 ? 16 : r->skipped_cap;
+	size_t cap = r->skipped_cap == 0 ? 2 : r->skipped_cap; /* most have none or one */
 
 	KITH_ASSERT(want <= KITH_SKIP_CONTACT_MAX);
 	if (want <= r->skipped_cap)

@@ -48,7 +48,7 @@ static void stranger_after(struct town *t, unsigned days)
 	CHECK_OK(kith_node_invite(t->n[ALICE].node, "for Bob", 1, false, town_call(t, ALICE),
 				  t->now));
 	town_reply(t, ALICE);
-	(void)snprintf(link, sizeof(link), "%s", t->n[ALICE].text);
+	(void)snprintf(link, sizeof(link), "%.511s", t->n[ALICE].text);
 	town_run(t, 120 * SEC);
 	town_halt(t, ALICE);
 	town_run(t, days * DAY);
@@ -116,7 +116,7 @@ TEST(away_contacts_find_presence)
 	CHECK(town_until(&t, 30 * SEC, has_mailbox, alice));
 	CHECK_OK(kith_node_invite(t.n[alice].node, "", 1, false, town_call(&t, alice), t.now));
 	town_reply(&t, alice);
-	(void)snprintf(link, sizeof(link), "%s", t.n[alice].text);
+	(void)snprintf(link, sizeof(link), "%.511s", t.n[alice].text);
 	CHECK_OK(kith_node_contact_add(t.n[bob].node, link, strlen(link), "Alice", "hello",
 				       town_call(&t, bob), t.now));
 	town_reply(&t, bob);

@@ -53,6 +53,44 @@ TEST(pair_talks_both_ways)
 	end(p);
 }
 
+TEST(handles_are_the_same_when_remembered)
+{
+	struct pair *p = start(2);
+	const uint8_t *key = kith_node_handle_key(p->node[0]);
+	uint8_t handle[16], want[16];
+	uint64_t id;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (uint64_t i = 1; i <= 200; i++) {
+			uint16_t table = (uint16_t)(1 + i % 5);
+
+			kith__handle_make(want, key, table, i / 3);
+			kith_node_handle(p->node[0], table, i / 3, handle);
+			CHECK_MEM(handle, want, 16);
+			CHECK(kith_node_unhandle(p->node[0], table, handle, &id));
+			CHECK_EQ(id, i / 3);
+			CHECK(!kith_node_unhandle(p->node[0], (uint16_t)(table + 1), handle, &id));
+		}
+	}
+	end(p);
+}
+
+TEST(pair_news_bring_their_messages)
+{
+	struct pair *p = start(2);
+
+	kith_node_watch(p->node[0], true);
+	pair_connect(p, 0);
+	(void)pair_say(p, 1, 1, "hi alice", 8);
+	(void)pair_say(p, 0, 1, "hi bob", 6);
+	pair_run(p, 100000);
+	CHECK(p->seen[0].with >= 2);
+	CHECK_EQ(p->seen[0].without, 0);
+	CHECK_EQ(p->seen[1].with, 0);
+	CHECK(p->seen[1].without >= 2);
+	end(p);
+}
+
 TEST(pair_reads)
 {
 	struct pair *p = start(2);
