@@ -236,6 +236,9 @@ static void indices_end(struct kith_node *n, struct kith_contact *c)
 		}
 		kith__tagbook_acked(c, list->version, low);
 	}
+	for (i = 0; i < c->put; i++) /* those that found the window closed, before any later one */
+		if (!c->out[i]->has_index)
+			c->out[i]->put_due = n->now;
 	kith__dirty(n, c, false, false, true);
 }
 
