@@ -424,7 +424,7 @@ static void bad_copy(struct kith_node *n, size_t i, unsigned k)
 	struct kith__want *w = &n->fetch->want[i];
 	struct kith__place bad = w->place[k];
 
-	kith__own_doubt(n, n->fetch->reader[bad.reader].ml);
+	kith__own_doubt(n, n->fetch->reader[bad.reader].ml, w->contact);
 	memmove(&w->place[k], &w->place[k + 1], (w->places - k - 1) * sizeof(bad));
 	w->place[w->places - 1] = bad;
 	w->asked = false;
