@@ -130,6 +130,17 @@ void kith__wants_leave(struct kith_node *n, unsigned reader)
 				break;
 }
 
+bool kith__wants_of(const struct kith_node *n, uint64_t contact)
+{
+	const struct kith_fetch *f = n->fetch;
+	size_t i;
+
+	for (i = 0; f != NULL && i < f->wants; i++)
+		if (!f->want[i].knock && f->want[i].request < 0 && f->want[i].contact == contact)
+			return true;
+	return false;
+}
+
 void kith__wants_forget(struct kith_node *n, uint64_t contact)
 {
 	struct kith_fetch *f = kith__fetch(n);
@@ -298,6 +309,7 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 
 	for (i = 0; i < secrets; i++) {
 		const struct kith__request_way way = {.from_contact = !s[i].cap,
+						      .last = w->tries + 1 >= TRIES,
 						      .ml = ml,
 						      .day = w->epoch};
 
@@ -389,7 +401,7 @@ static void settle(struct kith_node *n, const struct kith__want *key, unsigned k
 
 /* The next want whose blob lies in the buffer, by order; f->wants: none is left. */
 static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const struct kith__get *g,
-			   const bool *handled, unsigned *at, unsigned *place)
+			   const bool *handled, kith_time now, unsigned *at, unsigned *place)
 {
 	size_t best = f->wants;
 	size_t i;
@@ -401,6 +413,8 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 
 		for (k = 0; k < w->places && w->place[k].reader != reader;)
 			k++;
+		if (w->not_before > now) /* it came as a dummy of others */
+			continue;
 		if (k == w->places || (best < f->wants && !before(w, &f->want[best])))
 			continue;
 		for (t = 0; t < g->count; t++) {
@@ -438,7 +452,7 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 		if (f->there[i])
 			memcpy(f->blob[i], r->item[i].blob, KITH_BLOB);
 	}
-	while ((w = next_arrived(f, reader, &g, handled, &at, &place)) < f->wants) {
+	while ((w = next_arrived(f, reader, &g, handled, n->now, &at, &place)) < f->wants) {
 		const struct kith__want copy = f->want[w];
 		enum outcome out = NEXT_COPY;
 
