@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define LINKS_PER_KEY 4u
-
 struct link_peer *kith__net_link_find(const struct kith_net *n, uint32_t peer)
 {
 	uint32_t at;
@@ -50,7 +48,7 @@ static int key_add(struct kith_net *n, struct link_peer *l, uint32_t at)
 		return kith_map_put(&n->by_lk, l->v.lk, at);
 	for (each = head; each->same_key != NULL; each = each->same_key)
 		count++;
-	if (count >= LINKS_PER_KEY)
+	if (count >= KITH_NET_LINKS_PER_KEY)
 		return KITH_E_FULL;
 	each->same_key = l;
 	return KITH_OK;

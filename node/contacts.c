@@ -199,6 +199,23 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 	return KITH_OK;
 }
 
+int kith_node_contact_verified(struct kith_node *n, uint64_t id, bool verified, uint32_t call,
+			       kith_time now)
+{
+	struct kith_contact *c = kith__contact(n, id);
+
+	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
+	if (c == NULL)
+		return KITH_E_NOTFOUND;
+	c->verified = verified;
+	kith__row_contact(n, c);
+	kith__event(n, KITH_EVENT_CONTACT_CHANGED, 0, c->id);
+	kith__reply_done(n, call, c->id, c->conv);
+	return KITH_OK;
+}
+
 static void forget_tags(struct kith_node *n, const struct kith_contact *c)
 {
 	const struct kith_tag_side *side[2] = {&c->send, &c->recv};

@@ -472,14 +472,44 @@ const uint8_t *kith_node_handle_key(const struct kith_node *n)
 	return n->has_identity ? n->id->handle_key : none;
 }
 
+/* The permutation costs four hashes; the same few rows are named again and again. */
+static void handle_note(const struct kith_node *n, uint16_t table, uint64_t id,
+			const uint8_t handle[static 16])
+{
+	size_t at = (id * 8 + table) % KITH_HANDLES;
+
+	if (!n->has_identity || table == 0)
+		return;
+	n->id->handle[at].table = table;
+	n->id->handle[at].id = id;
+	memcpy(n->id->handle[at].handle, handle, 16);
+}
+
 void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id,
 		      uint8_t out[static 16])
 {
+	size_t at = (id * 8 + table) % KITH_HANDLES;
+
+	if (n->has_identity && n->id->handle[at].table == table && n->id->handle[at].id == id) {
+		memcpy(out, n->id->handle[at].handle, 16);
+		return;
+	}
 	kith__handle_make(out, kith_node_handle_key(n), table, id);
+	handle_note(n, table, id, out);
 }
 
 bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16],
 			uint64_t *id)
 {
-	return kith__handle_open(in, kith_node_handle_key(n), table, id);
+	for (size_t i = 0; n->has_identity && i < KITH_HANDLES; i++) {
+		if (n->id->handle[i].table == table &&
+		    memcmp(n->id->handle[i].handle, in, 16) == 0) {
+			*id = n->id->handle[i].id;
+			return true;
+		}
+	}
+	if (!kith__handle_open(in, kith_node_handle_key(n), table, id))
+		return false;
+	handle_note(n, table, *id, in);
+	return true;
 }

@@ -169,6 +169,8 @@ static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8
 	c->p_seen = true;
 	if (!take_manifest(n, c, &p))
 		return false;
+	if (seq > c->alive_s && seq <= kith__wall_s(n) + KITH_DAY_S)
+		c->alive_s = seq;
 	take_devices(n, c, &p);
 	take_boxes(n, c, &p);
 	return true;

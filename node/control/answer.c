@@ -26,6 +26,7 @@ static const struct {
 	{KITH__RPC_PRUNED, "events_pruned"},
 	{KITH__RPC_INVITATION, "bad_invitation"},
 	{KITH__RPC_NOT_ACCEPTED, "not_accepted"},
+	{KITH__RPC_PASSPHRASE, "passphrase"},
 };
 
 json_t *kith__control_error_object(json_t *id, enum kith__rpc code, const char *sentence,

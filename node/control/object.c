@@ -50,7 +50,7 @@ json_t *kith__control_identity_object(const struct kith_control *c)
 	struct kith_node_identity id;
 	char key[65];
 
-	if (kith_node_identity(c->n, &id) != KITH_OK)
+	if (!kith__control_identity(c, &id))
 		return NULL;
 	kith_hex_encode(key, id.ik, 32);
 	return json_pack("{s:s,s:s,s:s}", "name", id.name, "key", key, "short", id.shortname);

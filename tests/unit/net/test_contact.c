@@ -590,11 +590,16 @@ TEST(net_group_bucket)
 {
 	struct kith_addr a = kith_addr_v4(20, 1, 1, 1, 5);
 	struct kith_addr b = kith_addr_v4(20, 1, 2, 1, 5);
+	struct kith_addr c = kith_addr_v4(20, 1, 3, 1, 5);
 	unsigned i;
 	unsigned passed = 0;
 
 	wire_init(&w, 1, 44);
-	for (i = 0; i < 50; i++)
+	for (i = 0; i < 300; i++) /* a mailbox: every PUT has a link of its own */
+		passed += kith__net_limiter_take(w.net[0], &c, w.now);
+	CHECK_EQ(passed, 200);
+	w.net[0]->cfg.serve = false;
+	for (i = 0, passed = 0; i < 50; i++)
 		passed += kith__net_limiter_take(w.net[0], &a, w.now);
 	CHECK_EQ(passed, 20);
 	CHECK(kith__net_limiter_take(w.net[0], &b, w.now));
