@@ -20,14 +20,14 @@
 
 #include "node/mbox_own.h"
 
-#define HITS     8u
-#define SLOW     (3u * KITH_US_PER_S)
-#define TRIES    12u
-#define WAITS_MAX 2u /* a new session waits so often for blobs of the one before: 70 s */
-#define CROWD    512u /* wants: asked for although their mailbox is still being listed */
-#define GATE_US  50000u
-#define DELETE_S KITH__DAY_S /* the sender normally deletes before */
-#define EXPIRY_S (31u * KITH__DAY_S)
+#define HITS      8u
+#define SLOW      (3u * KITH_US_PER_S)
+#define TRIES     12u
+#define WAITS_MAX 2u   /* a new session waits so often for blobs of the one before: 70 s */
+#define CROWD     512u /* wants: asked for although their mailbox is still being listed */
+#define GATE_US   50000u
+#define DELETE_S  KITH__DAY_S /* the sender normally deletes before */
+#define EXPIRY_S  (31u * KITH__DAY_S)
 
 static bool same_key(const struct kith__want *a, const struct kith__want *b)
 {
