@@ -66,6 +66,25 @@ static bool leave_place(struct kith_fetch *f, size_t i, unsigned k)
 	return false;
 }
 
+/* All of a contact are asked of one mailbox where it has them, so that they come in order. */
+static void go_home(struct kith_fetch *f, struct kith__want *w)
+{
+	struct kith__place first = w->place[0];
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < f->wants; i++)
+		if (&f->want[i] != w && f->want[i].contact == w->contact && !f->want[i].knock)
+			break;
+	if (i == f->wants || w->asked || w->knock || f->want[i].places == 0)
+		return;
+	for (k = 1; k < w->places; k++)
+		if (w->place[k].reader == f->want[i].place[0].reader) {
+			w->place[0] = w->place[k];
+			w->place[k] = first;
+		}
+}
+
 void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
 		    const uint8_t tag[static 16])
 {
@@ -105,6 +124,7 @@ void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned 
 		return;
 	w->place[w->places].reader = reader;
 	memcpy(w->place[w->places++].tag, tag, 16);
+	go_home(f, w);
 }
 
 bool kith__wants_at(const struct kith_node *n, unsigned reader)
