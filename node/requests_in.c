@@ -250,7 +250,7 @@ static bool counts(struct kith_node *n, struct kith_contact *c, const struct kit
 
 /* What a request from somebody we know means; NOTFOUND: from nobody we know. */
 static int from_known(struct kith_node *n, const struct kith_request *q,
-		      const uint8_t root[static 32])
+		      const uint8_t root[static 32], bool last)
 {
 	struct kith_contact *c = kith__contact_by_ik(n, q->ik);
 
@@ -265,6 +265,8 @@ static int from_known(struct kith_node *n, const struct kith_request *q,
 			return accept_request(n, q, root, NULL, &c);
 		return KITH_OK;
 	case KITH_CONTACT_ACCEPTED:
+		if (!last && kith__wants_of(n, c->id))
+			return KITH_E_STATE; /* what came before it is read before its keys go */
 		return counts(n, c, q) ? accept_request(n, q, root, NULL, &c) : KITH_OK;
 	case KITH_CONTACT_REFUSED:
 	case KITH_CONTACT_REMOVED: break;
@@ -299,7 +301,7 @@ static int pending_add(struct kith_node *n, const struct kith_pending *p,
 
 /* It opened: true when it is dealt with, false when memory or room was missing. */
 static bool opened(struct kith_node *n, struct kith_pending *p,
-		   const uint8_t inner[static KITH_INNER])
+		   const uint8_t inner[static KITH_INNER], bool last)
 {
 	uint8_t no[16];
 	uint32_t known;
@@ -310,7 +312,7 @@ static bool opened(struct kith_node *n, struct kith_pending *p,
 		return true;
 	kith__request_refusal(no, p->q.ik, p->q.session_epoch);
 	if (!kith_map_get(&n->seen, no, &known)) {
-		status = from_known(n, &p->q, p->root);
+		status = from_known(n, &p->q, p->root, last);
 		if (status == KITH_E_NOTFOUND) /* kind 2 is for contacts */
 			status = p->q.kind == KITH_REQUEST_FIRST ? pending_add(n, p, inner)
 								 : KITH_OK;
@@ -346,7 +348,7 @@ bool kith__request_arrived(struct kith_node *n, const struct kith__request_way *
 	if ((way->from_contact || p->work >= n->cfg.work_bits) &&
 	    open_request(n, p, inner) == KITH_OK &&
 	    (way->ik == NULL || memcmp(p->q.ik, way->ik, 32) == 0))
-		done = opened(n, p, inner);
+		done = opened(n, p, inner, way->last);
 	kith_wipe(p, sizeof(*p));
 	kith_alloc_free(n->alloc, p);
 	return done;
