@@ -35,7 +35,7 @@ static void take_all(struct kith_control *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct kith_control_host host = {on_shutdown, NULL};
+	struct kith_control_host host = {.shutdown = on_shutdown};
 	struct kith_node *n = kith_alloc_zero(NULL, 1, sizeof(*n));
 	struct kith_control *c;
 	uint32_t caller;

@@ -35,10 +35,11 @@ static void turn(struct two *t)
 	}
 }
 
-static void publish(void *ctx, const uint8_t record[static KITH_RECORD])
+static uint32_t publish(void *ctx, const uint8_t record[static KITH_RECORD])
 {
 	(void)ctx;
 	(void)record;
+	return 1;
 }
 
 static void open_link(struct two *t)
