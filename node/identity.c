@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "node/internal.h"
+#include "node/msgs.h"
 
 #define PREKEY_LIFE_S   604800u    /* 7 d */
 #define PREKEY_KEEP_S   3196800u   /* 37 d */
@@ -215,7 +215,7 @@ void kith__identity_complete(struct kith_node *n, uint64_t made_s)
 	id->cert.not_after = made_s + CERT_LIFE_S;
 	memcpy(id->cert.manifest, id->manifest_hash, 32);
 	kith__cert_sign(&id->cert, id->ik_seed, id->ik);
-	kith_rng_fill(n->rng, id->instance, sizeof(id->instance));
+	kith__instance_renew(n);
 }
 
 void kith__identity_apply(struct kith_node *n)
@@ -271,7 +271,7 @@ void kith__identity_tick(struct kith_node *n)
 	bool changed = false;
 	size_t i;
 
-	if (!n->has_identity)
+	if (!n->has_identity || n->locked)
 		return;
 	for (i = id->prekeys; i > 1; i--)
 		if (id->prekey[i - 1]->expires_s <= now_s)
@@ -298,24 +298,37 @@ void kith__identity_tick(struct kith_node *n)
 		kith__publish_soon(n);
 }
 
-void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
+bool kith__presence_append(struct kith_node *n, struct kith_contact *c)
 {
 	const struct kith_own_cap *shared = kith__cap_shared(n);
+	struct kith_share share;
 	uint8_t content[52];
-	struct kith_writer w;
+	size_t len;
+	bool added;
 
-	if (c->state != KITH_CONTACT_ACCEPTED || c->ratchet == NULL)
-		return;
-	kith_writer_init(&w, content, sizeof(content));
-	kith_write_bytes(&w, n->id->presence[0].p, 32);
-	kith_write_u32(&w, n->id->presence[0].epoch);
+	memset(&share, 0, sizeof(share));
+	memcpy(share.p, n->id->presence[0].p, 32);
+	share.p_epoch = n->id->presence[0].epoch;
 	if (shared != NULL)
-		kith_write_bytes(&w, shared->cap, 16);
-	else
-		kith_write_zeros(&w, 16);
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
-	(void)kith__outbox_add(n, c, KITH_BODY_PRESENCE, 0, NULL, content, sizeof(content));
+		memcpy(share.cap, shared->cap, 16);
+	len = kith__share_encode(content, sizeof(content), &share);
+	KITH_ASSERT(len == sizeof(content));
+	added = kith__outbox_append(n, c, KITH_BODY_PRESENCE, 0, NULL, content, len) != NULL;
+	kith_wipe(&share, sizeof(share));
 	kith_wipe(content, sizeof(content));
+	return added;
+}
+
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
+{
+	if (c->state != KITH_CONTACT_ACCEPTED)
+		return;
+	if (!kith__presence_append(n, c)) {
+		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "a new P was not queued");
+		return;
+	}
+	kith__outbox_seal(n, c);
+	kith__outbox_rows(n, c, c->outs - 1);
 }
 
 void kith__name_tell(struct kith_node *n, struct kith_contact *c)

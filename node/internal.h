@@ -174,6 +174,7 @@ struct kith_open_request { /* own request, until it or a newer one is answered *
 	uint8_t root[32], rdh_secret[32], rek_seed[64];
 	uint32_t session_epoch;
 	uint64_t created_s;
+	enum kith_request_kind kind;
 	bool used;
 	struct kith_tag_side in; /* tags of the answer under this root */
 };
@@ -191,6 +192,7 @@ struct kith_contact {
 	enum kith_contact_state state;
 	char name[KITH_NAME_MAX + 1], alias[KITH_NAME_MAX + 1];
 	bool verified, blocked, newer, muted, pinned, archived;
+	bool renewed; /* the peer began a new session; shown until the contact is verified */
 	uint64_t added_ms, last_seen_ms;
 	bool has_p, has_ms, has_cap;
 	uint8_t p[32], ms[32], cap[16];
@@ -243,9 +245,17 @@ struct kith_contact {
 	kith_time next_lookup;
 	unsigned lookups_failed;
 	kith_time next_connect;
-	/* own request towards this contact (state REQUESTED) */
+	/* own request towards this contact: state REQUESTED, or a new session (heal.c) */
 	struct kith_open_request request[3];
 	enum kith_seek seek;
+	uint32_t seek_op;
+	bool heal, heal_live;   /* a new session is wanted; its request goes on the link too */
+	unsigned heal_tries;    /* requests that were left at mailboxes */
+	unsigned unopened;      /* blobs that unwrapped and opened under no key */
+	uint64_t heal_last_s;   /* last begin on own suspicion */
+	kith_time heal_told;    /* bundle given on the link */
+	kith_time heal_ask;     /* asked for on the link: again then */
+	bool p_seen, p_missing; /* a presence record under p was found, or looked for in vain */
 	kith_time next_seek;
 	unsigned seek_fails;
 	struct kith_knock *knock;
@@ -358,6 +368,14 @@ struct kith_node {
 	size_t clock_count;
 	int64_t clock_off_s;
 	kith_time next_seek_start;
+	uint64_t restored_s; /* last restore; requests of contacts made before it are void */
+	uint32_t epoch;      /* of the account: least epoch of a new session, 0 = never restored */
+	uint32_t epoch_seen; /* greatest one of another copy */
+	bool hold;           /* nothing is sealed until the own record was looked at (twin.c) */
+	bool locked;         /* another copy goes on: this one only reads */
+	kith_time hold_until;
+	uint32_t twin_op;
+	uint64_t twin_period;
 };
 
 /* node.c */
@@ -455,6 +473,8 @@ void kith__presence_rotate(
 void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
+bool kith__presence_append(struct kith_node *n,
+			   struct kith_contact *c); /* appends it, unsealed and without a row */
 void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
 /* contacts.c */
 int kith__contact_insert(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
@@ -470,6 +490,7 @@ void kith__contact_link(
 	struct kith_node *n,
 	struct kith_contact *c); /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
+void kith__contact_undo(struct kith_node *n, struct kith_contact *c); /* the newest, without rows */
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
 #define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
@@ -479,6 +500,10 @@ void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t 
 void kith__requests_sweep(struct kith_node *n); /* hourly: roots that nobody can answer any more */
 int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],
 		       unsigned count) KITH_MUST_USE;
+struct kith_pending *kith__pending_by_ik(const struct kith_node *n, const uint8_t ik[static 32]);
+/* Accepts `p`, which ends. FULL, NOMEM, AUTH: nothing changed. */
+int kith__pending_accept(struct kith_node *n, struct kith_pending *p, const char *alias,
+			 struct kith_contact **out) KITH_MUST_USE;
 int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms,
 		       const uint8_t inner[static KITH_INNER]) KITH_MUST_USE;
 void kith__pending_free(struct kith_node *n);
@@ -487,14 +512,54 @@ void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
 bool kith__seek_dht(struct kith_node *n,
 		    const struct kith_dht_event *e); /* true: was one of its ops */
-void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uint64_t day,
+/* How a request came: under a slot of a cap (proof of work for ml and day), or as a contact's,
+ * under a slot of P or on its link (`ik`: whose; NULL: any). */
+struct kith__request_way {
+	bool from_contact;
+	const uint8_t *ml, *ik;
+	uint64_t day;
+};
+/* False: no memory or room now, nothing changed; try again. */
+bool kith__request_arrived(struct kith_node *n, const struct kith__request_way *way,
 			   const uint8_t inner[static KITH_INNER]);
 /* A's side: a full frame under the answer tags of open request `i`; true when it opened as accept.
  */
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
 			    const uint8_t inner[static KITH_INNER]);
+/* The same with each open request, for a frame from a live link. */
+bool kith__request_answer_try(struct kith_node *n, struct kith_contact *c,
+			      const uint8_t inner[static KITH_INNER]);
+/* requests_out.c: a request for the prekey of c->bundle, made or still good. STATE: no own mailbox
+ * yet; NOMEM, AUTH. */
+int kith__request_ready(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
+/* heal.c: new sessions with contacts (crypto.md 4, re-session) */
+bool kith__healing(const struct kith_contact *c);
+void kith__heal_begin(struct kith_node *n, struct kith_contact *c);
+/* A session stands: forgets what was for finding it. */
+void kith__heal_ended(struct kith_node *n, struct kith_contact *c);
+/* Their request crossed ours, which counts: it must not be older than what made them ask. */
+void kith__heal_crossed(struct kith_node *n, struct kith_contact *c, uint64_t created_s);
+/* Kind of the next request; false: the look-up that tells is still out. */
+bool kith__heal_kind(const struct kith_contact *c, enum kith_request_kind *kind);
+void kith__heal_link_up(struct kith_node *n, struct kith_contact *c);
+void kith__heal_message(struct kith_node *n, struct kith_contact *c, const uint8_t *in, size_t len);
+void kith__heal_tick(struct kith_node *n, struct kith_contact *c); /* of one that is healing */
+/* The request is durable: on the link with it, if that was asked for. */
+void kith__heal_send(struct kith_node *n, struct kith_contact *c);
+/* A blob for this contact unwrapped and opened under no key. */
+void kith__heal_doubt(struct kith_node *n, struct kith_contact *c);
 /* restore.c: at the end of loading, when the database is older than its profile */
 void kith__restored(struct kith_node *n);
+void kith__restore_now(struct kith_node *n); /* this database is an old one: the same, later */
+/* twin.c: other copies of this profile */
+void kith__instance_renew(struct kith_node *n);
+void kith__twin_start(struct kith_node *n); /* at the end of loading */
+void kith__twin_tick(struct kith_node *n);
+kith_time kith__twin_deadline(const struct kith_node *n);
+bool kith__twin_dht(struct kith_node *n, const struct kith_dht_event *e);
+/* A record under own P was found. */
+void kith__twin_record(struct kith_node *n, const struct kith_own_presence *p, uint64_t period,
+		       const uint8_t *record);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
@@ -503,6 +568,8 @@ void kith__observed(struct kith_node *n, const struct kith_addr *from,
 		    const struct kith_addr *addr);
 void kith__observed_clear(struct kith_node *n); /* the network changed */
 void kith__publish_free(struct kith_node *n);
+void kith__publish_again(struct kith_node *n); /* all records with a new seq */
+bool kith__publish_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n,
@@ -539,6 +606,7 @@ void kith__peer_list(struct kith_node *n, struct kith_contact *c, const struct k
 #define KITH_MESSAGE_GAP       2u /* earlier message missing when it came */
 
 /* outbox.c: queue, seal, ack; delivery.c: sessions and timers */
+bool kith__may_seal(const struct kith_node *n, const struct kith_contact *c);
 /* Queues one body for `c` (message 0 = control) and seals it if the window allows; NULL: full. */
 struct kith_out *kith__outbox_add(struct kith_node *n, struct kith_contact *c, uint16_t type,
 				  uint64_t message, const struct kith_msgid *mid,
@@ -699,6 +767,9 @@ void kith__choose_free(struct kith_node *n);
 void kith__fetch_cursor_loaded(struct kith_node *n, const uint8_t ml[static 32], uint64_t secret,
 			       uint32_t day, uint32_t pos); /* load.c: a row of CURSOR */
 void kith__fetch_free(struct kith_node *n);
+/* The session of a contact ended: what is listed under its tags is wanted no more. */
+void kith__wants_forget(struct kith_node *n, uint64_t contact);
+void kith__fetch_back(struct kith_node *n); /* all cursors, with rows, as far back as blobs stand */
 void kith__own_list(const struct kith_node *n,
 		    struct kith_list *out); /* listed mailboxes, present version */
 void kith__fetch_tick(struct kith_node *n);

@@ -155,6 +155,12 @@ static int load_meta(struct kith_node *n, uint64_t *made_s)
 			n->id->record_seq = (uint64_t)kith_rows_int(&r, 1);
 		else if (strcmp(k, "list_version") == 0)
 			n->list_version = (uint32_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "restored_s") == 0)
+			n->restored_s = (uint64_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "session_epoch") == 0)
+			n->epoch = (uint32_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "locked") == 0)
+			n->locked = kith_rows_int(&r, 1) != 0;
 	}
 	return KITH_OK;
 }
@@ -248,6 +254,7 @@ static struct kith_contact *row_contact(struct kith_node *n, const struct kith_r
 	c->blocked = (state & 256) != 0;
 	c->newer = (state & 512) != 0;
 	c->i_am_a = (state & 1024) != 0;
+	c->renewed = (state & 2048) != 0;
 	column_text(r, 3, c->name, sizeof(c->name));
 	column_text(r, 4, c->alias, sizeof(c->alias));
 	c->verified = kith_rows_int(r, 5) != 0;
@@ -696,10 +703,11 @@ int kith__load(struct kith_node *n)
 		if (status != KITH_OK)
 			return status;
 	}
-	for (i = 0; i < n->contacts; i++)
+	for (i = 0; i < n->contacts && !n->locked; i++)
 		kith__contact_link(n, n->contact[i]);
 	kith__identity_apply(n);
 	kith__tagbook_changed(n);
 	kith__restored(n);
+	kith__twin_start(n);
 	return KITH_OK;
 }

@@ -146,7 +146,7 @@ static void list_next(struct kith_node *n, unsigned i)
 	}
 	g = &r->group[r->at];
 	r->until = day;
-	if (g->caps && g->day < day)
+	if (g->day < day) /* by days: a knock is of the day it is filed under */
 		r->until = g->day + KNOCK_DAYS >= day ? g->day : day - KNOCK_DAYS - 1;
 	if (kith__mbox_list(n->client, r->link, g->b, g->day, g->pos,
 			    r->until == day ? UINT32_MAX : r->until, n->now) != KITH_OK)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which listed tags are knocks for us (mailbox.md 6, crypto.md 4).
+ * Which listed tags are knocks for us (mailbox.md 6, crypto.md 4): under a cap those of strangers,
+ * under a P the re-sessions of contacts.
  *
- * The 16,384 slots of (cap, mailbox, day) become a table once, on the bulk lane; then a tag of
+ * The 16,384 slots of (cap or P, mailbox, day) become a table once, on the bulk lane; then a tag of
  * somebody else costs a search. While p = 0 every user of a mailbox is pushed every tag of it, so
  * that search is what a busy mailbox costs each of them.
  *
@@ -18,7 +19,9 @@
 
 #include "node/mbox_own.h"
 
-#define SKEW_S (3u * 3600u)
+#define SKEW_S     (3u * 3600u)
+#define KNOCK_DAYS 9u /* they live for 7 */
+
 #define LATE_S (SKEW_S + 4500u) /* the hourly LIST looks back as far as 75 min */
 
 struct knock_wait {
@@ -244,7 +247,7 @@ void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__g
 
 		for (k = 0; k < g->secrets; k++)
 			member |= g->secret[k] == s[i].id;
-		if (!member || !s[i].cap)
+		if (!member || (uint64_t)day + KNOCK_DAYS < clock_s / KITH__DAY_S)
 			continue;
 		try_day(n, reader, &s[i], day, tags, count);
 		if (past || !r->listed_once || into_s < LATE_S)
@@ -268,7 +271,7 @@ void kith__knocks_trim(struct kith_node *n, const struct kith__fetcher *r)
 		return;
 	secrets = kith__secrets(n, s);
 	for (i = 0; i < r->groups; i++)
-		if (r->group[i].caps && r->group[i].day < from)
+		if (r->group[i].day < from)
 			from = r->group[i].day;
 	for (t = k->tables; t-- > 0;) {
 		struct knock_table *at = &k->table[t];

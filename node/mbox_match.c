@@ -140,6 +140,26 @@ void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r)
 	r->dirty = false;
 }
 
+void kith__fetch_back(struct kith_node *n)
+{
+	struct kith_fetch *f = kith__fetch(n);
+	uint32_t today = (uint32_t)(kith__wall_s(n) / KITH__DAY_S);
+	size_t i;
+
+	for (i = 0; i < f->cursors; i++) {
+		struct kith__cursor *c = &f->cursor[i];
+		struct kith_op op = kith_op(KITH_OP_CURSOR_PUT);
+
+		c->day = today > P_BACK ? today - P_BACK : 0;
+		c->pos = 0;
+		kith_op_blob(&op, c->ml, 32);
+		kith_op_int(&op, (int64_t)c->secret);
+		kith_op_int(&op, c->day);
+		kith_op_int(&op, c->pos);
+		kith__put(n, &op);
+	}
+}
+
 /* Where listing for a secret begins: its row, else shortly before it was made. */
 static void start_of(struct kith_node *n, const uint8_t ml[static 32], const struct kith__secret *s,
 		     uint32_t *day, uint32_t *pos)
@@ -186,7 +206,6 @@ void kith__groups(struct kith_node *n, struct kith__fetcher *r, uint8_t p)
 			g->pos = pos;
 		}
 		g->secret[g->secrets++] = s[i].id;
-		g->caps |= s[i].cap;
 		if (day < g->day || (day == g->day && pos < g->pos)) {
 			g->day = day;
 			g->pos = pos;
@@ -234,6 +253,6 @@ void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__g
 		kith__want_add(n, &key, reader, f->page[i]);
 		kith_wipe(&m, sizeof(m));
 	}
-	if (strangers > 0 && g != NULL && g->caps && day != 0)
+	if (strangers > 0 && g != NULL && day != 0)
 		kith__knocks_try(n, reader, g, day, (const uint8_t(*)[16])f->page, strangers);
 }

@@ -92,7 +92,7 @@ struct kith__group { /* one bucket with the secrets that share it */
 	struct kith_mbox_bucket b;
 	unsigned secrets;
 	uint64_t secret[KITH__SECRETS];
-	bool caps, listed;
+	bool listed;
 	uint32_t day, pos; /* listed up to here */
 };
 enum kith__reader_state { KITH__CLOSED, KITH__OPENING, KITH__LISTING, KITH__STANDING };
@@ -125,7 +125,7 @@ struct kith__place { /* where a copy of a wanted blob lies */
 };
 struct kith__want { /* a blob for us that waits at one mailbox or more */
 	bool knock, asked;
-	uint64_t contact; /* knock: cursor number of its cap */
+	uint64_t contact; /* knock: cursor number of its cap or P */
 	uint32_t epoch;   /* knock: day; else list version */
 	uint32_t index;   /* knock: slot */
 	int request;
@@ -161,7 +161,7 @@ void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r);
 /* Tags of a LIST page or a PUSH: own ones become wants, the others dummies and knock candidates. */
 void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);
-/* mbox_knocks.c: knocks for the caps of `g` among tags that the mailbox files under `day` (> 0):
+/* mbox_knocks.c: knocks for the secrets of `g` among tags that the mailbox files under `day` (> 0):
  * at once where the table is ready, else when it is. Then: drops what `r` lists no more. */
 void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);

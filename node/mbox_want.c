@@ -88,9 +88,17 @@ void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned 
 		w->places = 0;
 		w->since = n->now;
 	}
-	for (k = 0; k < w->places; k++)
-		if (w->place[k].reader == reader)
-			return;
+	for (k = 0; k < w->places; k++) {
+		if (w->place[k].reader != reader)
+			continue;
+		if (memcmp(w->place[k].tag, tag, 16) != 0) { /* the index of an ended session */
+			memcpy(w->place[k].tag, tag, 16);
+			w->asked = w->asked && k != 0;
+			w->tries = 0;
+			w->not_before = 0;
+		}
+		return;
+	}
 	if (w->places == KITH_MAILBOXES_MAX)
 		return;
 	w->place[w->places].reader = reader;
@@ -120,6 +128,16 @@ void kith__wants_leave(struct kith_node *n, unsigned reader)
 		for (k = f->want[i].places; k-- > 0;)
 			if (f->want[i].place[k].reader == reader && !leave_place(f, i, k))
 				break;
+}
+
+void kith__wants_forget(struct kith_node *n, uint64_t contact)
+{
+	struct kith_fetch *f = kith__fetch(n);
+	size_t i;
+
+	for (i = f->wants; i-- > 0;)
+		if (!f->want[i].knock && f->want[i].request < 0 && f->want[i].contact == contact)
+			remove_want(f, i);
 }
 
 /* ---- asking ---- */
@@ -279,12 +297,17 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 	unsigned i;
 
 	for (i = 0; i < secrets; i++) {
-		if (s[i].id != w->contact || !s[i].cap)
+		const struct kith__request_way way = {.from_contact = !s[i].cap,
+						      .ml = ml,
+						      .day = w->epoch};
+
+		if (s[i].id != w->contact)
 			continue;
 		kith__request_place(place, wrap, s[i].s, w->epoch, (uint16_t)w->index, ml);
-		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK)
-			kith__request_arrived(n, ml, w->epoch, inner);
 		out = NEXT_COPY; /* what lies in this slot elsewhere is not a copy of it */
+		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK &&
+		    !kith__request_arrived(n, &way, inner))
+			out = NOT_YET;
 		break;
 	}
 	kith_wipe(s, sizeof(s));
@@ -307,10 +330,13 @@ static void opened(struct kith_node *n, const uint8_t ml[static 32], const uint8
 			   kith__wall_s(n) + EXPIRY_S);
 }
 
+/* `first`: it was not tried before. */
 static enum outcome take_message(struct kith_node *n, const uint8_t ml[static 32],
-				 const uint8_t tag[static 16], const uint8_t blob[static KITH_BLOB])
+				 const uint8_t tag[static 16], const uint8_t blob[static KITH_BLOB],
+				 bool first)
 {
 	struct kith_tag_match m;
+	struct kith_contact *c;
 	uint8_t inner[KITH_INNER];
 	uint8_t d[32];
 	bool ok;
@@ -322,24 +348,33 @@ static enum outcome take_message(struct kith_node *n, const uint8_t ml[static 32
 		return NEXT_COPY;
 	}
 	memcpy(d, m.keys.d, 32);
+	c = m.c;
 	if (m.request < 0)
-		ok = kith__inbox_frame(n, m.c, inner, sizeof(inner), false);
+		ok = kith__inbox_frame(n, c, inner, sizeof(inner), false);
 	else
-		ok = kith__request_answered(n, m.c, (unsigned)m.request, inner);
-	kith_wipe(&m, sizeof(m));
+		ok = kith__request_answered(n, c, (unsigned)m.request, inner);
 	if (ok)
 		opened(n, ml, tag, d);
 	else
 		n->fetch->unopened++;
+	if (!ok && m.request < 0 && first)
+		kith__heal_doubt(n, c);
+	kith_wipe(&m, sizeof(m));
 	kith_wipe(d, sizeof(d));
 	return ok ? DONE : NOT_YET;
 }
 
-static void settle(struct kith_node *n, size_t i, unsigned k, enum outcome out)
+static void settle(struct kith_node *n, const struct kith__want *key, unsigned k, enum outcome out)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__want *w = &f->want[i];
+	struct kith__want *w;
+	size_t i;
 
+	for (i = 0; i < f->wants && !same_key(&f->want[i], key);)
+		i++;
+	if (i == f->wants) /* a new session began with it */
+		return;
+	w = &f->want[i];
 	switch (out) {
 	case DONE: remove_want(f, i); break;
 	case NEXT_COPY: (void)leave_place(f, i, k); break;
@@ -411,9 +446,9 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 		if (f->there[at] && copy.knock)
 			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
 		else if (f->there[at])
-			out = take_message(n, from->ml, g.tag[at], f->blob[at]);
+			out = take_message(n, from->ml, g.tag[at], f->blob[at], copy.tries == 0);
 		if (out == NEXT_COPY && f->there[at] && !copy.knock)
 			f->corrupt++;
-		settle(n, w, place, out);
+		settle(n, &copy, place, out);
 	}
 }

@@ -80,6 +80,12 @@ static void clock_sample(struct kith_node *n, const struct kith_dht_event *e)
 
 /* ---- events of the engines below ---- */
 
+static void found(struct kith_node *n, const struct kith_dht_event *e)
+{
+	if (!kith__twin_dht(n, e) && !kith__seek_dht(n, e))
+		(void)kith__presence_dht(n, e);
+}
+
 static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 {
 	switch (e->kind) {
@@ -94,10 +100,11 @@ static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 		clock_sample(n, e);
 		break;
 	case KITH_DHT_FOUND:
-	case KITH_DHT_ABSENT:
-		if (!kith__seek_dht(n, e))
-			(void)kith__presence_dht(n, e);
+		if (kith__publish_dht(n, e))
+			break;
+		found(n, e);
 		break;
+	case KITH_DHT_ABSENT: found(n, e); break;
 	case KITH_DHT_PEER:
 	case KITH_DHT_LOCATED: (void)kith__choose_dht(n, e); break;
 	case KITH_DHT_SPLIT:
@@ -120,6 +127,7 @@ static void link_up(struct kith_node *n, const struct kith_net_event *e)
 		return;
 	kith__presence_session(n, c, e->session);
 	kith__delivery_session(n, c, e->session);
+	kith__heal_link_up(n, c);
 }
 
 static struct kith_contact *contact_of_session(const struct kith_node *n, uint32_t session)
@@ -156,16 +164,25 @@ static void link_state(struct kith_node *n, uint32_t peer)
 	kith__row_device(n, c);
 }
 
-/* kind 1 | bytes (transport.md 6): 1 full frame, 2 light frame; others are of later versions. */
+/* kind 1 | bytes (transport.md 6): 1 full frame, 2 light frame, 5 re-session; others are of later
+ * versions. */
 static void link_message(struct kith_node *n, const struct kith_net_event *e)
 {
 	struct kith_contact *c = contact_of_session(n, e->session);
+	uint8_t kind = e->len < 2 ? 0 : e->data[0];
 
-	if (c == NULL || e->len < 2 || (e->data[0] != 1 && e->data[0] != 2)) {
+	if (c == NULL || (kind != 1 && kind != 2 && kind != 5)) {
 		n->unknown_kinds++;
 		return;
 	}
 	c->last_seen_ms = kith__wall_ms(n);
+	if (kind == 5) {
+		kith__heal_message(n, c, e->data + 1, e->len - 1);
+		return;
+	}
+	if (kith__healing(c) && e->len == 1 + KITH_INNER &&
+	    kith__request_answer_try(n, c, e->data + 1))
+		return;
 	(void)kith__inbox_frame(n, c, e->data + 1, e->len - 1, true);
 }
 
@@ -265,6 +282,10 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_noncer_init(&n->noncer, n->rng);
 		kith_net_drop_sessions(n->net, now);
 		kith_dht_network_changed(n->dht, now);
+		if (n->has_identity) { /* a clone draws another one: the record then tells */
+			kith__instance_renew(n);
+			kith__publish_soon(n);
+		}
 		break;
 	case KITH_NOTICE_SEND_ERROR: break;
 	}
@@ -287,6 +308,19 @@ static void sweep(struct kith_node *n)
 	kith__put(n, &op);
 }
 
+/* What an account does of itself. */
+static void people_tick(struct kith_node *n)
+{
+	kith__twin_tick(n);
+	kith__seek_tick(n);
+	kith__publish_tick(n);
+	kith__presence_tick(n);
+	kith__choose_tick(n);
+	kith__fetch_tick(n);
+	kith__delivery_tick(n);
+	kith__ack_tick(n);
+}
+
 static void node_tick(void *self, kith_time now)
 {
 	struct kith_node *n = self;
@@ -298,14 +332,9 @@ static void node_tick(void *self, kith_time now)
 	pump(n);
 	if (n->service != NULL)
 		kith__mbox_service_tick(n->service, kith__wall_s(n), now);
-	kith__seek_tick(n);
-	kith__publish_tick(n);
-	kith__presence_tick(n);
-	kith__choose_tick(n);
-	kith__fetch_tick(n);
-	kith__mbox_jobs_tick(n);
-	kith__delivery_tick(n);
-	kith__ack_tick(n);
+	if (!n->locked)
+		people_tick(n);
+	kith__mbox_jobs_tick(n); /* what was ordered before a lock ends */
 	sweep(n);
 	if (now >= kith_store_deadline(n->account))
 		kith_store_tick(n->account, now);
@@ -319,6 +348,18 @@ static kith_time earlier(kith_time a, kith_time b)
 	return a < b ? a : b;
 }
 
+static kith_time people_deadline(const struct kith_node *n)
+{
+	kith_time at = earlier(kith__seek_deadline(n), kith__publish_deadline(n));
+
+	at = earlier(at, kith__twin_deadline(n));
+	at = earlier(at, kith__presence_deadline(n));
+	at = earlier(at, kith__choose_deadline(n));
+	at = earlier(at, kith__fetch_deadline(n));
+	at = earlier(at, kith__delivery_deadline(n));
+	return earlier(at, kith__ack_deadline(n));
+}
+
 static kith_time node_deadline(const void *self)
 {
 	const struct kith_node *n = self;
@@ -327,14 +368,9 @@ static kith_time node_deadline(const void *self)
 	at = earlier(at, kith__mbox_client_deadline(n->client));
 	if (n->service != NULL)
 		at = earlier(at, kith__mbox_service_deadline(n->service));
-	at = earlier(at, kith__seek_deadline(n));
-	at = earlier(at, kith__publish_deadline(n));
-	at = earlier(at, kith__presence_deadline(n));
-	at = earlier(at, kith__choose_deadline(n));
-	at = earlier(at, kith__fetch_deadline(n));
+	if (!n->locked)
+		at = earlier(at, people_deadline(n));
 	at = earlier(at, kith__mbox_jobs_deadline(n));
-	at = earlier(at, kith__delivery_deadline(n));
-	at = earlier(at, kith__ack_deadline(n));
 	at = earlier(at, n->next_sweep);
 	at = earlier(at, kith_store_deadline(n->account));
 	if (n->mailbox != NULL)

@@ -119,6 +119,7 @@ struct kith_node_contact {
 	enum kith_contact_state state;
 	bool verified, blocked, online, newer;
 	bool stalled; /* restored from a copy: messages wait for a new session */
+	bool renewed; /* began a new session since it was verified last */
 	unsigned request_kept;
 	uint64_t request_until_s;        /* REQUESTED: copies of the request */
 	uint64_t added_ms, last_seen_ms; /* 0 = unknown */
@@ -266,6 +267,7 @@ struct kith_node_status {
 	kith_time since;
 	size_t peers, contacts_online, waiting; /* waiting: own messages not delivered */
 	size_t stalled; /* contacts that wait for a new session after a restore */
+	bool locked;    /* this profile runs elsewhere: this copy only reads */
 	unsigned mailboxes, mailboxes_wanted, mailboxes_answering;
 	bool mailbox_pinned;
 	bool direct;
@@ -280,6 +282,9 @@ uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */
 void kith_node_counters(const struct kith_node *n,
 			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);
+bool kith_node_locked(const struct kith_node *n);
+/* A locked copy becomes the restored one; the other will stop. STATE: it is not locked. */
+int kith_node_take_over(struct kith_node *n, uint32_t call, kith_time now) KITH_MUST_USE;
 struct kith_node_mailbox {
 	char handle[17];
 	const char *source;

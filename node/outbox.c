@@ -138,7 +138,7 @@ void kith__outbox_seal(struct kith_node *n, struct kith_contact *c)
 	size_t at = kith__outbox_waiting(c);
 	bool for_mailbox = c->session == 0 && c->boxes > 0;
 
-	if (c->ratchet != NULL && c->ratchet->may_send) {
+	if (kith__may_seal(n, c)) {
 		while (at < c->outs && kith__seal_allowed(c) &&
 		       kith__seal_out(n, c, c->out[at], false, for_mailbox))
 			at++;

@@ -28,7 +28,7 @@ static void later(struct kith_node *n, struct kith_contact *c)
 		wait_s = first_s[c->lookups_failed];
 	c->lookups_failed++;
 	c->next_lookup = n->now + kith_rng_jitter(n->rng, (kith_time)wait_s * KITH_US_PER_S, 25);
-	c->wanted = c->outs > 0 || (!c->has_lk && c->lookups_failed < 4);
+	c->wanted = c->outs > 0 || kith__healing(c) || (!c->has_lk && c->lookups_failed < 4);
 }
 
 static void connect_to(struct kith_node *n, struct kith_contact *c)
@@ -146,6 +146,7 @@ static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8
 		c->newer = true;
 	if (status != KITH_OK || p.expiry_s <= kith__wall_s(n))
 		return false;
+	c->p_seen = true;
 	take_devices(n, c, &p);
 	take_boxes(n, c, &p);
 	return true;
@@ -168,6 +169,7 @@ bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e)
 			kith__delivery_run(n, c);
 		} else if (e->kind == KITH_DHT_ABSENT || e->final) {
 			c->lookup_op = 0;
+			c->p_missing = true;
 			later(n, c);
 		}
 		return true;

@@ -440,7 +440,7 @@ static void publish_all(struct kith_node *n)
 
 void kith__publish_tick(struct kith_node *n)
 {
-	if (!n->has_identity || !n->dht_ready || n->now < n->next_publish)
+	if (!n->has_identity || !n->dht_ready || n->hold || n->now < n->next_publish)
 		return;
 	if (n->publish == NULL)
 		n->publish = kith_alloc_zero(n->alloc, 1, sizeof(*n->publish));
@@ -452,7 +452,36 @@ void kith__publish_tick(struct kith_node *n)
 
 kith_time kith__publish_deadline(const struct kith_node *n)
 {
-	return n->has_identity && n->dht_ready ? n->next_publish : KITH_NEVER;
+	return n->has_identity && n->dht_ready && !n->hold ? n->next_publish : KITH_NEVER;
+}
+
+void kith__publish_again(struct kith_node *n)
+{
+	size_t i;
+
+	for (i = 0; n->publish != NULL && i < n->publish->records; i++)
+		n->publish->record[i]->content = 0;
+	kith__publish_soon(n);
+}
+
+/* The network holds a newer record under an own key than ours. */
+bool kith__publish_dht(struct kith_node *n, const struct kith_dht_event *e)
+{
+	struct kith_publish *p = n->publish;
+	const struct record_slot *slot = NULL;
+	size_t i;
+
+	for (i = 0; p != NULL && i < p->records; i++)
+		if (e->op != 0 && p->record[i]->op == e->op)
+			slot = p->record[i];
+	if (slot == NULL)
+		return false;
+	for (i = 0; i < n->id->presences; i++)
+		if (print_of(n->id->presence[i].p, 32) == slot->secret) {
+			kith__twin_record(n, &n->id->presence[i], slot->period, e->record);
+			break;
+		}
+	return true;
 }
 
 void kith__publish_free(struct kith_node *n)
@@ -461,8 +490,10 @@ void kith__publish_free(struct kith_node *n)
 
 	if (n->publish == NULL)
 		return;
-	for (i = 0; i < n->publish->records; i++)
+	for (i = 0; i < n->publish->records; i++) {
+		kith_dht_cancel(n->dht, n->publish->record[i]->op);
 		kith_alloc_free(n->alloc, n->publish->record[i]);
+	}
 	kith_alloc_free(n->alloc, n->publish);
 	n->publish = NULL;
 }

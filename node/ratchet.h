@@ -24,6 +24,8 @@ struct kith_ratchet {
 	uint8_t dh_secret[32], dh[32], ek_seed[64], ek[KITH_KEM_EK]; /* own */
 	uint8_t peer_dh[32], peer_ek[KITH_KEM_EK];
 	uint8_t ct[KITH_KEM_CT]; /* of the own last step */
+	uint8_t bound[32];       /* memory only: hash of ek and ct, for nonces of headers */
+	bool has_bound;
 	uint32_t ns, nr, pn;
 	uint64_t last_step_ms;
 	uint8_t ad[32];           /* H("rt.ad", ...) */

@@ -9,6 +9,8 @@
 
 int kith__may_write(const struct kith_node *n)
 {
+	if (n->locked)
+		return KITH_E_STATE;
 	switch (kith_store_state(n->account)) {
 	case KITH_STORE_OK: break;
 	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;
@@ -55,7 +57,7 @@ void kith__row_contact(struct kith_node *n, const struct kith_contact *c)
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_blob(&op, c->ik, 32);
 	kith_op_int(&op, c->state | (c->blocked ? 256 : 0) | (c->newer ? 512 : 0) |
-				 (c->i_am_a ? 1024 : 0));
+				 (c->i_am_a ? 1024 : 0) | (c->renewed ? 2048 : 0));
 	op_text(&op, c->name);
 	op_text(&op, c->alias);
 	op_flag(&op, c->verified);

@@ -75,7 +75,7 @@ static const struct {
 	{"tests/unit/net_portmap", "tests", "base/ net/portmap/"},
 	{"tests/unit/store", "tests", "base/ store/"},
 	{"tests/unit/node", "tests",
-	 "base/ node/ dht/dht.h net/net.h store/store.h tests/unit/store/disk.h"},
+	 "base/ node/ dht/dht.h net/net.h store/store.h tests/unit/store/disk.h tests/sim/town.h"},
 	{"tests/unit/node_control", "tests", "base/ node/control/ node/node.h"},
 	{"tests/unit/node_kithd", "tests", "base/ node/kithd/"},
 	{"tests/unit/sim", "tests", "base/ sim/"},

@@ -92,6 +92,11 @@ static json_t *whole_sentence(const struct kith_node_status *s, kith_time now)
 	json_t *first = sentence(s, now);
 	json_t *out;
 
+	if (s->locked && first != NULL) {
+		json_decref(first);
+		return json_string("This profile runs elsewhere: another copy of it went on. "
+				   "This one shows what it has and sends nothing.");
+	}
 	if (s->stalled == 0 || first == NULL)
 		return first;
 	out = json_sprintf("%s This profile was restored from a copy: messages to %llu contact%s "

@@ -72,9 +72,10 @@ static void request(struct pair *p, unsigned from, uint8_t out[static KITH_INNER
 static void arrive(struct pair *p, unsigned at, const uint8_t inner[static KITH_INNER])
 {
 	uint8_t ml[32] = {1};
+	struct kith__request_way way = {.ml = ml, .day = 1};
 
 	p->node[at]->now = p->now;
-	kith__request_arrived(p->node[at], ml, 1, inner);
+	CHECK(kith__request_arrived(p->node[at], &way, inner));
 	pair_run(p, FIRST_MS);
 }
 

@@ -385,6 +385,11 @@ int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t firs
 
 /* ---- status ---- */
 
+bool kith_node_locked(const struct kith_node *n)
+{
+	return n->locked;
+}
+
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 {
 	*out = n->state;
