@@ -15,8 +15,7 @@
 #include "base/text.h"
 #include "node/session.h"
 
-#define EPOCH_AHEAD_S 172800u  /* a request may be 2 days ahead of our clock */
-#define SEEN_S        3196800u /* 37 d: as long as the prekey that opens it */
+#define SEEN_S 3196800u /* 37 d: as long as the prekey that opens it */
 
 #define RENEWED_ALIVE_MS (86400u * UINT64_C(1000))
 
@@ -307,7 +306,7 @@ static bool opened(struct kith_node *n, struct kith_pending *p,
 	uint32_t known;
 	int status = KITH_OK;
 
-	if (p->q.session_epoch > kith__wall_s(n) + EPOCH_AHEAD_S ||
+	if (p->q.session_epoch > kith__wall_s(n) + KITH_EPOCH_AHEAD_S ||
 	    memcmp(p->q.ik, n->id->ik, 32) == 0)
 		return true;
 	kith__request_refusal(no, p->q.ik, p->q.session_epoch);
