@@ -34,6 +34,7 @@ static const struct {
 	[KITH__OPT_NEW] = {"--new", false},
 	[KITH__OPT_YES] = {"--yes", false},
 	[KITH__OPT_NO] = {"--no", false},
+	[KITH__OPT_IN] = {"--in", true},
 };
 
 /* Whether the first words name a short verb: then unknown options are no parameters. */

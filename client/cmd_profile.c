@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Verbs about oneself: invite, status, mailboxes, mailbox pin, down. */
+/* Verbs about oneself: invite, status, network test, mailboxes, mailbox pin, down. */
 #include <string.h>
 
 #include "client/internal.h"
@@ -76,9 +76,44 @@ int kith__cmd_status(struct kith__cli *cli)
 		kith__cli_line(r);
 	} else {
 		(void)printf("%s\n", kith__cli_text(r, "sentence"));
+		(void)printf("%s\n", kith__cli_text(json_object_get(r, "reach"), "sentence"));
 		if (advice[0] != '\0' && !cli->quiet)
 			(void)printf("%s\n", advice);
 	}
+	json_decref(r);
+	return KITH__EXIT_OK;
+}
+
+int kith__cmd_network_test(struct kith__cli *cli)
+{
+	json_t *r = kith__cli_call(cli, "network.test", NULL);
+	const json_t *list = json_object_get(r, "protocols"), *p;
+	size_t i;
+
+	if (r == NULL)
+		return cli->exit_code;
+	if (cli->json) {
+		kith__cli_line(r);
+		json_decref(r);
+		return KITH__EXIT_OK;
+	}
+	if (!cli->quiet) {
+		(void)printf("%-13s %s\n", "router",
+			     json_is_true(json_object_get(r, "router")) ? "found" : "none");
+		json_array_foreach(list, i, p)
+		{
+			(void)printf("%-13s %s", kith__cli_text(p, "protocol"),
+				     kith__cli_text(p, "result"));
+			if (kith__cli_int(p, "code") != 0)
+				(void)printf(" (code %d)", (int)kith__cli_int(p, "code"));
+			(void)putchar('\n');
+		}
+		if (json_is_string(json_object_get(r, "external")))
+			(void)printf("%-13s %s, after %d ms\n", "granted",
+				     kith__cli_text(r, "external"),
+				     (int)kith__cli_int(r, "took_ms"));
+	}
+	(void)printf("%s\n", kith__cli_text(json_object_get(r, "reach"), "sentence"));
 	json_decref(r);
 	return KITH__EXIT_OK;
 }

@@ -48,6 +48,7 @@ enum kith__cli_option {
 	KITH__OPT_NEW,
 	KITH__OPT_YES,
 	KITH__OPT_NO,
+	KITH__OPT_IN,
 	KITH__OPTIONS
 };
 #define KITH__OPT_BIT(o) (1u << KITH__OPT_##o)
@@ -124,6 +125,9 @@ json_t *kith__cli_event(struct kith__cli *cli);
 
 /* name.c: the contact that `name` means (new reference), or NULL: printed, exit_code is set. */
 json_t *kith__cli_contact(struct kith__cli *cli, const char *name);
+/* The title of the contact whose conversation it is; asked for once per conversation and kept in
+ * `titles`. */
+const char *kith__cli_title_of(struct kith__cli *cli, json_t *titles, const char *conversation);
 /* All items of a paged list method, or NULL. */
 json_t *kith__cli_list(struct kith__cli *cli, const char *method);
 
@@ -198,9 +202,11 @@ int kith__cmd_contacts(struct kith__cli *cli);
 int kith__cmd_verify(struct kith__cli *cli);
 int kith__cmd_send(struct kith__cli *cli);
 int kith__cmd_history(struct kith__cli *cli);
+int kith__cmd_search(struct kith__cli *cli);
 int kith__cmd_tail(struct kith__cli *cli);
 int kith__cmd_status(struct kith__cli *cli);
 int kith__cmd_mailboxes(struct kith__cli *cli);
+int kith__cmd_network_test(struct kith__cli *cli);
 int kith__cmd_mailbox_pin(struct kith__cli *cli);
 int kith__cmd_rpc(struct kith__cli *cli);
 /* complete.c: for the shells. */

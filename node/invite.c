@@ -12,6 +12,10 @@ static bool own_address(const struct kith_node *n, struct kith_addr *out)
 {
 	size_t i;
 
+	if (!kith_addr_is_none(&n->endpoint)) {
+		*out = n->endpoint;
+		return true;
+	}
 	for (i = 0; i < n->own_addrs; i++)
 		if (!kith_addr_is_private(&n->own_addr[i])) {
 			*out = n->own_addr[i];

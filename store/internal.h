@@ -28,6 +28,7 @@ struct kith_profile {
 	size_t page;
 	bool plain;                     /* databases unsealed: tests and comparisons only */
 	uint64_t reserve_bytes;         /* 0 = no reserve file */
+	uint64_t wal_room;              /* step by which logs grow ahead; 0 = with each frame */
 	atomic_bool reserve_there, low; /* low: the disk is full or nearly so */
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
@@ -59,6 +60,11 @@ void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[stati
 			    uint8_t key[static 32]);
 int kith__profile_path(const struct kith_profile *p, const char *name, char *out, size_t cap)
 	KITH_MUST_USE;
+/* What counts as little and as enough on a disk of so many bytes, and how large a reserve is. */
+struct kith__room {
+	uint64_t low, plenty, reserve;
+};
+struct kith__room kith__space_room(uint64_t disk, uint64_t reserve);
 /* Looks at the free space: makes the reserve when there is much, gives it up when there is little;
  * keeps p->low (store.md 9). On the workers. */
 void kith__space_check(struct kith_profile *p);
@@ -79,11 +85,14 @@ int kith__fd_read(int fd, uint64_t at, void *dst, size_t len) KITH_MUST_USE;
 int kith__fd_write(int fd, uint64_t at, const void *src, size_t len) KITH_MUST_USE;
 
 /* ---- store (store.c, run.c, schema.c) ---- */
-#define KITH__RETRY_US   (5u * KITH_US_PER_S)
-#define KITH__IDLE_US    (10u * KITH_US_PER_S)
-#define KITH__ERASE_US   (60u * KITH_US_PER_S)
-#define KITH__WAL_FRAMES 1000 /* between checkpoints */
-#define KITH__SENTENCE   256
+#define KITH__RETRY_US    (5u * KITH_US_PER_S)
+#define KITH__IDLE_US     (10u * KITH_US_PER_S)
+#define KITH__ERASE_US    (60u * KITH_US_PER_S)
+#define KITH__WAL_FRAMES  1000 /* between checkpoints */
+#define KITH__SENTENCE    256
+#define KITH__INDEX_SLICE 500 /* rows, about 6 ms */
+#define KITH__INDEX_IDLE  256 /* an idle store indexes a tail of as many rows */
+enum kith__purge { KITH__PURGE_NONE, KITH__PURGE_BEGIN, KITH__PURGE_ON };
 struct kith_store {
 	struct kith_job job; /* first */
 	struct kith_profile *profile;
@@ -104,11 +113,16 @@ struct kith_store {
 	struct kith__seal seal;
 	sqlite3_stmt *statement[KITH_OP_COUNT];
 	int wal_frames, wal_frames_max;
-	bool erased;       /* content was deleted and may stand in the WAL */
-	bool empty_wanted; /* the next run empties the WAL */
-	bool broken;       /* no write any more */
-	bool lost;         /* a batch failed for good: none counts as committed after it */
-	bool low;          /* the disk is full or nearly so */
+	bool erased;            /* content was deleted and may stand in the WAL */
+	bool empty_wanted;      /* the next run empties the WAL */
+	bool broken;            /* no write any more */
+	int64_t tail;           /* messages not in the search index yet, at most */
+	enum kith__purge purge; /* deleted words are still in it */
+	bool more, indexing;    /* more: the slice was not the last one */
+	fts5_tokenizer tokenizer;
+	Fts5Tokenizer *tokens;
+	bool lost; /* a batch failed for good: none counts as committed after it */
+	bool low;  /* the disk is full or nearly so */
 	char sentence[KITH__SENTENCE];
 	struct kith__bytes now_rows;
 	char path[512], wal_path[520], sqlite_name[512];
@@ -130,6 +144,22 @@ int kith__sqlite_status(struct kith_store *s, int rc, const char *what);
 /* Steps a read with `count` packed values and appends its packed rows; nothing on failure. */
 int kith__run_read(struct kith_store *s, enum kith_op_kind kind, struct kith_reader *args,
 		   unsigned int count, struct kith__bytes *out, uint8_t *columns) KITH_MUST_USE;
+/* A cached statement; given back reset. SQLite results. */
+int kith__statement(struct kith_store *s, enum kith_op_kind kind, sqlite3_stmt **out) KITH_MUST_USE;
+void kith__statement_release(sqlite3_stmt *stmt); /* NULL is legal */
+/* Packs the row that a statement stands on. */
+int kith__row_add(sqlite3_stmt *stmt, int columns, struct kith__bytes *out) KITH_MUST_USE;
+/* ---- search.c ---- */
+int kith__search_open(struct kith_store *s) KITH_MUST_USE;
+void kith__search_close(struct kith_store *s);
+/* The read SEARCH: text, before, limit, conversation or null. KITH_E_MALFORMED: no words, more than
+ * KITH_SEARCH_TERMS_MAX, or a very long one. */
+int kith__search_run(struct kith_store *s, struct kith_reader *args, unsigned int count,
+		     struct kith__bytes *out, uint8_t *columns) KITH_MUST_USE;
+/* How many messages are not in the index; counts no further than twice the limit. */
+int kith__search_tail(struct kith_store *s, int64_t *rows) KITH_MUST_USE;
+/* One slice of work on the index, a transaction of its own; true: there is more. */
+bool kith__search_slice(struct kith_store *s);
 void kith__checkpoint(struct kith_store *s, bool empty);
 
 #endif

@@ -155,6 +155,7 @@ int kith__profile_begin(const struct kith_profile_config *cfg, bool create,
 	p->os_disk.dir = -1;
 	p->page = cfg->page_bytes != 0 ? cfg->page_bytes : KITH__PAGE_MAX;
 	p->reserve_bytes = p->os ? RESERVE : 0;
+	p->wal_room = p->os ? KITH__ROOM : 0;
 	p->argon_passes = cfg->argon_passes != 0 ? cfg->argon_passes : DEFAULT_PASSES;
 	p->argon_kib = cfg->argon_kib != 0 ? cfg->argon_kib : DEFAULT_KIB;
 	p->fatal = cfg->fatal;

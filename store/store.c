@@ -23,6 +23,7 @@ static void free_store(struct kith_store *s, bool keep)
 {
 	const struct kith_alloc *alloc = s->profile->alloc;
 
+	kith__search_close(s);
 	for (size_t i = 0; i < KITH_OP_COUNT; i++)
 		(void)sqlite3_finalize(s->statement[i]);
 	if (s->db != NULL && keep)
@@ -72,6 +73,7 @@ static int set_seal(struct kith_store *s)
 	seal->path = s->path;
 	seal->wal_path = s->wal_path;
 	seal->page = p->page;
+	seal->room = p->wal_room;
 	memcpy(seal->id, id, sizeof(seal->id));
 	seal->key = kith__secret_get(p, 2 * KITH_KEY);
 	if (seal->key == NULL)
@@ -226,10 +228,15 @@ static int open_checked(struct kith_store *s)
 		status = kith__schema_check(s);
 	/* a process that did not stop in order leaves its WAL: without it commits are lost */
 	s->restored = !fresh && clean == 0 && !wal;
+	if (status == KITH_OK && s->which == KITH_DB_ACCOUNT) {
+		status = kith__search_open(s);
+		if (status == KITH_OK)
+			status = kith__search_tail(s, &s->tail);
+	}
 	return status == KITH_OK ? step_generation(s) : status;
 }
 
-int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out)
+static int open_once(struct kith_profile *p, enum kith_db db, struct kith_store **out)
 {
 	struct kith_store *s;
 	int status;
@@ -268,11 +275,22 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	return KITH_OK;
 }
 
+/* A disk that was full already when the program starts: the reserve is for that too. */
+int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out)
+{
+	int status = open_once(p, db, out);
+
+	if (status == KITH_E_NOSPACE && kith__space_free(p))
+		status = open_once(p, db, out);
+	return status;
+}
+
 void kith_store_close(struct kith_store *s)
 {
 	if (s == NULL)
 		return;
 	KITH_ASSERT(!s->flying);
+	s->seal.room = 0; /* the log goes */
 	if (!s->broken && kith__meta_set(s, "clean", 1) == KITH_OK)
 		kith__checkpoint(s, true);
 	free_store(s, s->broken);
@@ -411,11 +429,26 @@ bool kith_store_job(struct kith_store *s, struct kith_job **job)
 static void set_timers(struct kith_store *s, kith_time now, bool wrote)
 {
 	s->retry_at = s->kept || s->low ? now + KITH__RETRY_US : KITH_NEVER;
-	s->empty_wanted = false;
+	s->empty_wanted = s->empty_wanted && s->more;
 	if (wrote)
 		s->idle_at = now + KITH__IDLE_US;
 	if (s->erased && s->erase_at == KITH_NEVER)
 		s->erase_at = now + KITH__ERASE_US;
+}
+
+/* After a while without writes: the memory of buffers. What answers point into stays. */
+static void give_back(struct kith_store *s)
+{
+	if (s->done != NULL && s->answer_next < s->done->answer_count)
+		return;
+	s->done = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		bool beyond = s->batch[i].beyond;
+
+		if (s->batch[i].count == 0)
+			kith__batch_wipe(&s->batch[i]);
+		s->batch[i].beyond = beyond;
+	}
 }
 
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
@@ -427,10 +460,15 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 	s->flying = false;
 	s->kept = job->status == KITH_E_NOSPACE;
 	wrote = b->count != 0 && b->writes;
+	/* only after a write: what did not work for want of room is not tried at once again */
+	s->due = s->due || s->more ||
+		 (wrote && (s->wal_frames >= s->wal_frames_max || s->tail >= KITH_SEARCH_TAIL_MAX));
 	if (s->broken)
 		s->state = KITH_STORE_READONLY;
 	else
 		s->state = s->low ? KITH_STORE_NOSPACE : KITH_STORE_OK;
+	if (s->empty_wanted && !wrote && !s->kept)
+		give_back(s);
 	set_timers(s, now, wrote);
 	if (s->kept)
 		return job->status;

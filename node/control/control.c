@@ -415,10 +415,12 @@ static void take_news(struct kith_control *c)
 	struct kith_node_row row;
 
 	while (kith_node_news(c->n, &row)) {
-		if (row.seq == 0)
+		if (row.seq == 0) {
 			kith__control_events_live(c, &row);
-		else
+		} else {
+			kith__control_events_row(c, &row);
 			c->news = true;
+		}
 	}
 }
 

@@ -292,6 +292,9 @@ void kith__control_verify_digits(char out[static 61], const uint8_t a[static 32]
 /* qr.c: {"size","rows"} or NULL; level L or M. */
 json_t *kith__control_qr(const char *text, char level);
 
+/* reach.c: whether others can reach this node, and if not why. */
+json_t *kith__control_reach_object(struct kith_control *c);
+
 /* sentence.c: the object of node.status, `counters` included where asked for. */
 json_t *kith__control_status_object(struct kith_control *c, bool counters);
 json_t *kith__control_metrics_text(struct kith_control *c);
@@ -309,6 +312,8 @@ void kith__control_message_news(struct kith_control *c, struct kith__call *call)
 void kith__control_events_news(struct kith_control *c, struct kith__call *call);
 /* Moves every cursor that may move. */
 void kith__control_events_turn(struct kith_control *c);
+/* A durable row: to the subscriptions that are at the end of the log. */
+void kith__control_events_row(struct kith_control *c, const struct kith_node_row *row);
 /* A row that is not durable: to those who asked for it. */
 void kith__control_events_live(struct kith_control *c, const struct kith_node_row *row);
 

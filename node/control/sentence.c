@@ -92,6 +92,11 @@ static json_t *whole_sentence(const struct kith_node_status *s, kith_time now)
 	json_t *first = sentence(s, now);
 	json_t *out;
 
+	if (s->locked && first != NULL) {
+		json_decref(first);
+		return json_string("This profile runs elsewhere: another copy of it went on. "
+				   "This one shows what it has and sends nothing.");
+	}
 	if (s->stalled == 0 || first == NULL)
 		return first;
 	out = json_sprintf("%s This profile was restored from a copy: messages to %llu contact%s "
@@ -166,7 +171,7 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 	wall = kith_node_wall_ms(c->n);
 	kith_node_status(c->n, &s);
 	ago = c->now > s.since ? (c->now - s.since) / KITH_US_PER_MS : 0;
-	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o,s:b,s:b}",
+	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o,s:o,s:b,s:b}",
 			"state", phase_name(s.phase), "since",
 			kith__control_time_or_null(wall > ago ? wall - ago : 0), "sentence",
 			whole_sentence(&s, c->now), "advice", advice(s.phase), "peers",
@@ -174,9 +179,9 @@ json_t *kith__control_status_object(struct kith_control *c, bool counters)
 			"path", s.direct ? json_string("direct") : json_null(), "mailboxes",
 			"found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted, "answering",
 			(int)s.mailboxes_answering, "waiting", "messages", (json_int_t)s.waiting,
-			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s),
-			"protected", (int)c->profile.is_protected, "recovery",
-			(int)c->profile.words);
+			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s), "reach",
+			kith__control_reach_object(c), "protected", (int)c->profile.is_protected,
+			"recovery", (int)c->profile.words);
 	if (out != NULL && counters) {
 		json_t *all = json_object();
 

@@ -41,7 +41,10 @@ struct kithd_config {
 	struct kith_addr listen4, listen6; /* none = default */
 	bool listens, print_hint, publish_address, serve;
 	char hint[KITH_CONFIG_HINTS_MAX][KITHD_HINT];
-	unsigned hints, work_bits, mailbox_bits, ack_delay_s, days_max, members_max;
+	/* port mapping: asked for, or in the public network where not said */
+	enum { KITHD_MAP_AUTO, KITHD_MAP_YES, KITHD_MAP_NO } map;
+	struct kith_mapping_config mapping;
+	unsigned hints, work_bits, mailbox_bits, ack_delay_s, audit_s, days_max, members_max;
 	uint64_t disk_max;
 	int ready_fd;                     /* -1 = none */
 	char passphrase_file[KITHD_PATH]; /* empty = none */
@@ -67,12 +70,13 @@ struct kithd {
 	struct kith_engine inner; /* the node's; the driver sees it with the seeds job added */
 	uv_loop_t loop;
 	uv_signal_t term, interrupt;
-	uv_timer_t seeds_timer, stop_timer;
+	uv_timer_t seeds_timer, stop_timer, trim_timer;
 	bool stopping, stopped, seeds_due, seeds_running;
 	struct kith_job seeds_job;
 	uint8_t *seeds;
 	size_t seeds_len;
 	uint8_t node_secret[32];
+	int portmap_fd; /* to kith-portmap until the driver takes it; -1 = none */
 };
 
 /* config.c: sets one key of a section, as the file does. NULL, or a sentence that says what is
@@ -94,6 +98,15 @@ uint16_t kith__kithd_port(const struct kithd_config *c, struct kith_rng *rng, bo
 
 /* harden.c: umask, no core dumps, no tracing, no new rights, SIGPIPE. */
 bool kith__kithd_harden(void);
+
+/* portmap.c: starts kith-portmap where port mapping wants it; before any key is in memory. */
+void kith__kithd_portmap_start(struct kithd *k);
+/* Whether a router is to be asked for a port. */
+bool kith__kithd_maps(const struct kithd_config *c);
+/* Gives the channel to the driver; then passes jobs and answers. */
+void kith__kithd_portmap_attach(struct kithd *k);
+void kith__kithd_portmap_turn(struct kithd *k, kith_time now);
+void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r);
 
 /* log.c: one line "LEVEL sentence" on stderr, when `level` is wanted. */
 __attribute__((format(printf, 3, 4))) void kith__kithd_say(const struct kithd *k,

@@ -7,8 +7,10 @@
  *
  *	timer        set to                  at its end
  *	seeds_timer  10 min, again and again  a seeds job is wanted
+ *	trim_timer   1 min, again and again   free memory goes back to the system
  *	stop_timer   5 s after the stop began the loop stops, finished or not
  */
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +18,8 @@
 #include "node/kithd/internal.h"
 
 #define SEEDS_MS (10u * 60u * 1000u)
+#define TRIM_MS  60000u
+#define BLOCK    65536
 #define STOP_MS  5000u
 
 /* ---- the engine with the seeds job ---- */
@@ -150,6 +154,7 @@ void kith__kithd_wake(void *ctx, kith_time now)
 		stop_step(k, now);
 	else
 		kith__kithd_vault_turn(k, now);
+	kith__kithd_portmap_turn(k, now);
 	kith__kithd_log_drain(k);
 }
 
@@ -190,6 +195,14 @@ static void on_seeds_timer(uv_timer_t *t)
 	kith_driver_kick(k->driver);
 }
 
+/* Blocks of 64 KiB and more are the system's own, so they go back when they are freed; what lies
+ * between smaller ones is handed back once a minute. */
+static void on_trim_timer(uv_timer_t *t)
+{
+	(void)t;
+	(void)malloc_trim(0);
+}
+
 /* One byte tells who waits that the control socket accepts. */
 static void tell_ready(struct kithd *k)
 {
@@ -211,6 +224,7 @@ int kith__kithd_run(struct kithd *k)
 	(void)uv_signal_init(&k->loop, &k->interrupt);
 	(void)uv_timer_init(&k->loop, &k->seeds_timer);
 	(void)uv_timer_init(&k->loop, &k->stop_timer);
+	(void)uv_timer_init(&k->loop, &k->trim_timer);
 	k->term.data = k;
 	k->interrupt.data = k;
 	k->seeds_timer.data = k;
@@ -218,11 +232,14 @@ int kith__kithd_run(struct kithd *k)
 	(void)uv_signal_start(&k->term, on_signal, SIGTERM);
 	(void)uv_signal_start(&k->interrupt, on_signal, SIGINT);
 	(void)uv_timer_start(&k->seeds_timer, on_seeds_timer, SEEDS_MS, SEEDS_MS);
+	(void)mallopt(M_MMAP_THRESHOLD, BLOCK);
+	(void)uv_timer_start(&k->trim_timer, on_trim_timer, TRIM_MS, TRIM_MS);
 	tell_ready(k);
 	(void)uv_run(&k->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&k->term, NULL);
 	uv_close((uv_handle_t *)&k->interrupt, NULL);
 	uv_close((uv_handle_t *)&k->seeds_timer, NULL);
 	uv_close((uv_handle_t *)&k->stop_timer, NULL);
+	uv_close((uv_handle_t *)&k->trim_timer, NULL);
 	return KITHD_EXIT_OK;
 }

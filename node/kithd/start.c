@@ -238,9 +238,13 @@ static int new_node(struct kithd *k)
 				       .mailbox_bits = c->mailbox_bits,
 				       .work_bits = c->work_bits,
 				       .ack_delay_s = c->ack_delay_s,
+				       .audit_s = c->audit_s,
 				       .publish_address = c->publish_address,
 				       .version = KITH_VERSION};
 	int status;
+
+	if (kith__kithd_maps(c))
+		cfg.map = c->mapping;
 
 	k->seeds = kith_alloc_zero(NULL, 1, SEEDS_BYTES);
 	if (k->seeds == NULL)
@@ -268,6 +272,8 @@ static int try_driver(struct kithd *k, const struct kith_addr *v4, const struct 
 					 .bind4 = *v4,
 					 .bind6 = *v6,
 					 .wake = kith__kithd_wake,
+					 .gateways = kith__kithd_maps(&k->cfg),
+					 .portmapped = kith__kithd_portmapped,
 					 .ctx = k};
 
 	return kith_driver_new(&cfg, &k->driver);
@@ -389,6 +395,7 @@ int kith__kithd_start(struct kithd *k)
 	code = k->account != NULL ? kith__kithd_node_up(k) : idle_at_start(k);
 	if (code >= 0)
 		return code;
+	kith__kithd_portmap_attach(k);
 	k->control = kith_control_new(NULL, k->node, &host);
 	if (k->control == NULL) {
 		kith__kithd_say(k, KITH_LOG_ERROR, "There is not enough memory.");

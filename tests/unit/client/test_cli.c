@@ -263,6 +263,33 @@ TEST(strangers_words_are_harmless)
 	}
 }
 
+#define FOUND(next) \
+	{ \
+		"search.messages", \
+			"\"result\":{\"items\":[{\"message\":\"ms_1\",\"conversation\":\"cv_01\"," \
+			"\"from\":\"ct_01\",\"time\":1,\"received\":1,\"text\":\"two words\"," \
+			"\"state\":null}],\"next\":" next "}" \
+	}
+TEST(search_gives_its_words_as_they_are)
+{
+	static const struct script s[] = {CONTACTS, FOUND("null"), END};
+	static const struct script paged[] = {CONTACTS, FOUND("\"ms_1\""), END};
+	struct run r;
+
+	script_run(&r, s, WORDS("search", "two", "words", "--in", "Ben", "--json"));
+	CHECK_EQ(r.code, 0);
+	CHECK(has(r.asked, "\"query\":\"two words\"") &&
+	      has(r.asked, "\"conversation\":\"cv_01\""));
+	CHECK(has(r.out, "\"two words\""));
+	script_run(&r, paged, WORDS("search", "two", "-n", "3", "--json"));
+	CHECK_EQ(r.code, 0);
+	CHECK(has(r.asked, "\"cursor\":\"ms_1\"") && !has(r.asked, "\"conversation\""));
+	script_run(&r, NULL, WORDS("search"));
+	CHECK_EQ(r.code, 2);
+	script_run(&r, NULL, WORDS("search", "x", "-n", "0"));
+	CHECK_EQ(r.code, 2);
+}
+
 TEST(a_pipe_marks_nothing_as_read)
 {
 	static const struct script s[] = {
