@@ -104,7 +104,8 @@ void kith__kithd_portmap_start(struct kithd *k);
 /* Whether a router is to be asked for a port. */
 bool kith__kithd_maps(const struct kithd_config *c);
 /* Gives the channel to the driver; then passes jobs and answers. */
-void kith__kithd_portmap_attach(struct kithd *k);
+void kith__kithd_portmap_attach(struct kithd *k); /* of each driver with a node */
+void kith__kithd_portmap_end(struct kithd *k);    /* nothing more is asked of it */
 void kith__kithd_portmap_turn(struct kithd *k, kith_time now);
 void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r);
 

@@ -83,12 +83,19 @@ void kith__kithd_portmap_start(struct kithd *k)
 	k->portmap_fd = pair[0];
 }
 
+void kith__kithd_portmap_end(struct kithd *k)
+{
+	if (k->portmap_fd >= 0)
+		(void)close(k->portmap_fd);
+	k->portmap_fd = -1;
+}
+
 void kith__kithd_portmap_attach(struct kithd *k)
 {
-	bool there = k->portmap_fd >= 0 && kith_driver_portmap_open(k->driver, k->portmap_fd);
+	/* the helper outlives a locked profile: each driver gets a descriptor of its own */
+	int fd = k->portmap_fd >= 0 ? fcntl(k->portmap_fd, F_DUPFD_CLOEXEC, 3) : -1;
 
-	k->portmap_fd = -1;
-	if (there)
+	if (fd >= 0 && kith_driver_portmap_open(k->driver, fd))
 		kith_node_portmap_helper(k->node, true, kith_driver_now(k->driver));
 }
 
@@ -96,7 +103,7 @@ void kith__kithd_portmap_turn(struct kithd *k, kith_time now)
 {
 	struct kith_portmap_ask ask;
 
-	while (kith_node_portmap_ask(k->node, &ask, now))
+	while (k->node != NULL && kith_node_portmap_ask(k->node, &ask, now))
 		if (!kith_driver_portmap(k->driver, &ask))
 			return;
 }
@@ -107,9 +114,12 @@ void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r)
 	kith_time now = kith_driver_now(k->driver);
 
 	if (r != NULL) {
-		kith_node_portmap_reply(k->node, r, now);
+		if (k->node != NULL)
+			kith_node_portmap_reply(k->node, r, now);
 		return;
 	}
+	kith__kithd_portmap_end(k);
 	kith__kithd_say(k, KITH_LOG_WARN, "kith-portmap has ended; UPnP is not tried any more.");
-	kith_node_portmap_helper(k->node, false, now);
+	if (k->node != NULL)
+		kith_node_portmap_helper(k->node, false, now);
 }

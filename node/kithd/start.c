@@ -377,6 +377,7 @@ int kith__kithd_node_up(struct kithd *k)
 	code = status == KITH_OK ? new_driver(k) : node_failed(k, status);
 	if (code < 0) {
 		kith_driver_close(idle);
+		kith__kithd_portmap_attach(k);
 		return -1;
 	}
 	k->driver = idle;
@@ -395,7 +396,6 @@ int kith__kithd_start(struct kithd *k)
 	code = k->account != NULL ? kith__kithd_node_up(k) : idle_at_start(k);
 	if (code >= 0)
 		return code;
-	kith__kithd_portmap_attach(k);
 	k->control = kith_control_new(NULL, k->node, &host);
 	if (k->control == NULL) {
 		kith__kithd_say(k, KITH_LOG_ERROR, "There is not enough memory.");
@@ -450,6 +450,7 @@ int kith__kithd_close(struct kithd *k)
 {
 	kith__kithd_door_close(k);
 	kith_driver_close(k->driver); /* waits for commits and hands them over */
+	kith__kithd_portmap_end(k);
 	kith__kithd_vault_close(k);
 	(void)uv_run(&k->loop, UV_RUN_DEFAULT);
 	kith__kithd_door_free(k);
