@@ -82,6 +82,10 @@ const char *kith__kithd_set(struct kithd_config *c, const char *section, const c
 /* Reads the file; prints "file:line: sentence" on failure. False then. */
 bool kith__kithd_config_read(struct kithd_config *c, const char *path);
 
+/* Whether a router is to be asked for a port: in the public network, or when told to; never on
+ * loopback. */
+bool kith__kithd_maps(const struct kithd_config *c);
+
 /* options.c: defaults, file and options. -1: go on; else the exit code. */
 int kith__kithd_options(struct kithd_config *c, int argc, char **argv);
 
@@ -97,8 +101,6 @@ bool kith__kithd_harden(void);
 
 /* portmap.c: starts kith-portmap where port mapping wants it; before any key is in memory. */
 void kith__kithd_portmap_start(struct kithd *k);
-/* Whether a router is to be asked for a port. */
-bool kith__kithd_maps(const struct kithd_config *c);
 /* Gives the channel to the driver; then passes jobs and answers. */
 void kith__kithd_portmap_attach(struct kithd *k);
 void kith__kithd_portmap_turn(struct kithd *k, kith_time now);

@@ -14,16 +14,6 @@
 
 #define CHANNEL 3
 
-bool kith__kithd_maps(const struct kithd_config *c)
-{
-	bool loopback = c->listens &&
-			(kith_addr_is_none(&c->listen4) || kith_addr_is_loopback(&c->listen4)) &&
-			(kith_addr_is_none(&c->listen6) || kith_addr_is_loopback(&c->listen6));
-
-	return !loopback &&
-	       (c->map == KITHD_MAP_YES || (c->map == KITHD_MAP_AUTO && c->network == 0));
-}
-
 /* kith-portmap beside this program; PATH is not asked. */
 static bool find_program(char out[KITHD_PATH])
 {

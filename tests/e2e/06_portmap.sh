@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# An always-on peer behind a home router that runs miniupnpd: by PCP, by NAT-PMP and by UPnP a peer
-# outside reaches a fresh kithd inside, and at its end the mapping is gone. Without mapping it is not
-# reached.
+# An always-on peer behind a home router that runs miniupnpd: by PCP, by NAT-PMP and by UPnP a
+# peer outside reaches a fresh kithd inside, and at its end the mapping is gone. Without mapping it
+# is not reached.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/router.sh"

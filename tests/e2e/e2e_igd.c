@@ -287,11 +287,12 @@ static void ssdp_answer(void)
 			host = ELSEWHERE;
 		if (s.mode == NAMED)
 			host = "router.example.com";
-		size = (size_t)snprintf(
-			out, sizeof(out),
-			"HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:"
-			"InternetGatewayDevice:1\r\nLOCATION: http://%s:%u/d.xml\r\nUSN: x%u\r\n\r\n",
-			host, host == s.host ? s.port : 80, i);
+		size = (size_t)
+			snprintf(out, sizeof(out),
+				 "HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:"
+				 "InternetGatewayDevice:1\r\nLOCATION: http://%s:%u/d.xml\r\n"
+				 "USN: x%u\r\n\r\n",
+				 host, host == s.host ? s.port : 80, i);
 		if (s.mode == FUZZ && i > 0)
 			size = mutate(out, size, sizeof(out));
 		s.answers++;
