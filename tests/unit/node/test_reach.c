@@ -45,7 +45,8 @@ static void plug(struct reach_world *w)
 }
 
 /* The router answers the one job that waits. */
-static void answer(struct reach_world *w, enum kith_portmap_result result, struct kith_addr external)
+static void answer(struct reach_world *w, enum kith_portmap_result result,
+		   struct kith_addr external)
 {
 	struct kith_portmap_reply r = {.result = result, .lease_s = 3600, .external = external};
 	struct kith_portmap_ask ask;
