@@ -109,6 +109,58 @@ upnpd_conf no yes
 upnpd_start || fail "miniupnpd does not start"
 by UPnP 44 3000
 
+# the broker dies: its first process starts another, and the next renewal goes through
+child_of() {
+	awk '{ print $1 }' "/proc/$1/task/$1/children"
+}
+home 46 --port-mapping yes
+eventually 10 is_why mapped || fail "UPnP: $(as home network test)"
+first=$(child_of "$(pid_of home)")
+broker=$(child_of "$first")
+kill -KILL "$broker"
+has_other_broker() {
+	other=$(child_of "$first")
+	[ -n "$other" ] && [ "$other" != "$broker" ]
+}
+eventually 4 has_other_broker || fail "the broker is not started again"
+as home network test | grep -q "^UPnP *granted" || fail "after the broker died: $(as home network test)"
+halt home
+[ ! -e "/proc/$first" ] || gone "$first" || eventually 2 gone "$first" || fail "kith-portmap stays"
+! forwards "$port" || fail "the mapping stays"
+echo "the broker was killed: started again, and the mapping renewed and removed"
+
+upnpd_stop
+
+# IPv6: the router's firewall opens a pinhole, asked at its link-local address
+ip netns exec r sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+ip -n r addr add fe80::1/64 dev lan nodad
+ip -n r addr add 2001:db8:1::1/64 dev lan nodad
+ip -n r addr add 2001:db8:2::1/64 dev wan nodad
+ip addr add 2001:db8:2::100/64 dev net nodad
+ip -n h addr add 2001:db8:1::2/64 dev eth0 nodad
+ip -n h route add default via fe80::1 dev eth0
+ip route add 2001:db8:1::/64 via 2001:db8:2::1
+upnpd_conf yes no
+upnpd_start || fail "miniupnpd does not start"
+erase home
+port=$((port_base + 50))
+addr_home="[2001:db8:1::2]:$port"
+from_outside=$(hint_of home)
+hints=$outside
+start home always-on --port-mapping yes || fail "the node inside does not start with IPv6"
+eventually 10 is_why pinhole || fail "IPv6: $(as home network test)"
+erase guest
+addr_guest="[2001:db8:2::100]:$((port_base + 51))"
+hints=$from_outside
+begun=$(now_ms)
+start guest user || fail "the node outside does not start with IPv6"
+eventually 5 has_peer guest || fail "IPv6: nobody comes in"
+echo "IPv6 pinhole: a fresh peer outside started and was connected in $(($(now_ms) - begun)) ms"
+halt guest KILL
+halt home
+! ip netns exec r nft list chain inet filter miniupnpd | grep -q "dport $port" ||
+	fail "IPv6: the pinhole stays"
+
 # the process apart is the only one with the library
 ! ldd "$kithd" | grep -qi upnp || fail "kithd links miniupnpc"
 ldd "$KITH_BIN/kith-portmap" | grep -qi miniupnpc || fail "kith-portmap does not"
