@@ -123,7 +123,8 @@ has_other_broker() {
 	[ -n "$other" ] && [ "$other" != "$broker" ]
 }
 eventually 4 has_other_broker || fail "the broker is not started again"
-as home network test | grep -q "^UPnP *granted" || fail "after the broker died: $(as home network test)"
+as home network test | grep -q "^UPnP *granted" ||
+	fail "after the broker died: $(as home network test)"
 halt home
 [ ! -e "/proc/$first" ] || gone "$first" || eventually 2 gone "$first" || fail "kith-portmap stays"
 ! forwards "$port" || fail "the mapping stays"
