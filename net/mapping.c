@@ -328,8 +328,10 @@ void kith_mapping_tick(struct kith_mapping *m, kith_time now)
 {
 	struct kith__mapping_side *s = &m->side[KITH_MAPPING_IP4];
 
-	if (m->stopping)
+	if (m->stopping) {
+		(void)kith_mapping_stop(m, now);
 		return;
+	}
 	if (m->upnp.busy && now >= m->upnp.until) {
 		m->upnp.busy = false;
 		m->upnp.stale = false;
@@ -345,20 +347,39 @@ void kith_mapping_tick(struct kith_mapping *m, kith_time now)
 			side_tick(m, &m->side[f], now);
 }
 
+/* Something is still to be removed from a router. */
+static bool removing(const struct kith_mapping *m)
+{
+	bool left = false;
+
+	for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++)
+		for (unsigned p = 0; p < KITH_MAPPING_PROTOS; p++)
+			left |= m->side[f].remove[p];
+	return left;
+}
+
+static kith_time stop_deadline(const struct kith_mapping *m)
+{
+	kith_time at = m->stop_at;
+
+	if (!removing(m))
+		return KITH_NEVER;
+	for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++) {
+		const struct kith__mapping_side *s = &m->side[f];
+
+		if (s->out[KITH_MAPPING_PCP] || s->out[KITH_MAPPING_NATPMP])
+			return 0; /* the removal does not wait for a timer */
+		at = s->next_try < at ? s->next_try : at;
+	}
+	return at;
+}
+
 kith_time kith_mapping_deadline(const struct kith_mapping *m)
 {
 	kith_time at = m->upnp.busy ? m->upnp.until : KITH_NEVER;
 
-	if (m->stopping) {
-		for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++) {
-			const struct kith__mapping_side *s = &m->side[f];
-
-			if (s->out[KITH_MAPPING_PCP] || s->out[KITH_MAPPING_NATPMP])
-				return 0; /* the removal does not wait for a timer */
-			at = s->next_try < at ? s->next_try : at;
-		}
-		return at;
-	}
+	if (m->stopping)
+		return stop_deadline(m);
 	for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++) {
 		const struct kith__mapping_side *s = &m->side[f];
 
@@ -383,7 +404,8 @@ bool kith_mapping_ask(struct kith_mapping *m, struct kith_portmap_ask *out, kith
 	m->upnp.busy = true;
 	m->upnp.stale = false;
 	m->upnp.until = now + HELPER_US;
-	m->upnp.seq++;
+	/* a helper may still answer to the node before this one: no number comes twice */
+	m->upnp.seq = m->upnp.seq == 0 ? kith_rng_u32(m->rng) | 1u : m->upnp.seq + 1;
 	memset(out, 0, sizeof(*out));
 	out->verb = m->upnp.verb;
 	out->seq = m->upnp.seq;
@@ -478,22 +500,20 @@ static void stop_begin(struct kith_mapping *m, kith_time now)
 
 bool kith_mapping_stop(struct kith_mapping *m, kith_time now)
 {
-	bool left = false;
-
 	if (!m->stopping)
 		stop_begin(m, now);
 	for (unsigned f = 0; f < KITH_MAPPING_FAMILIES; f++) {
 		struct kith__mapping_side *s = &m->side[f];
 
+		if (now >= m->stop_at) /* the lease ends it */
+			memset(s->remove, 0, sizeof(s->remove));
 		if (now >= s->next_try) {
 			s->out[KITH_MAPPING_PCP] = s->remove[KITH_MAPPING_PCP];
 			s->out[KITH_MAPPING_NATPMP] = s->remove[KITH_MAPPING_NATPMP];
 			s->next_try = now + STOP_GAP_US;
 		}
-		for (unsigned p = 0; p < KITH_MAPPING_PROTOS; p++)
-			left |= s->remove[p];
 	}
-	return !left || now >= m->stop_at;
+	return !removing(m);
 }
 
 void kith_mapping_status(const struct kith_mapping *m, enum kith_mapping_family f,

@@ -56,6 +56,7 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 	memset(out, 0, sizeof(*out));
 	out->peers = d.peers;
 	out->mailboxes_wanted = 5;
+	out->locked = n->locked;
 	for (i = 0; i < n->boxes; i++)
 		out->mailboxes += n->box[i].listed ? 1 : 0;
 	out->mailboxes_answering = answering(n, &out->mailbox_pinned);

@@ -192,8 +192,12 @@ static const char *set_node(struct kithd_config *c, const char *key, const char 
 		return set_level(c, value);
 	if (strcmp(key, "work-bits") == 0)
 		return set_number(value, 0, KITH_REQUEST_BITS_MAX, &c->work_bits);
+	if (strcmp(key, "passphrase-file") == 0)
+		return set_path(value, c->passphrase_file);
 	if (strcmp(key, "ack-delay") == 0)
 		return set_number(value, 0, 86400, &c->ack_delay_s);
+	if (strcmp(key, "audit-every") == 0)
+		return set_number(value, 1, 604800, &c->audit_s);
 	return "there is no such key in [node]";
 }
 

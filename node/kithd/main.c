@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 	}
 	k->rng = kith_crypto_system_rng();
 	k->portmap_fd = -1;
+	k->sentence = kith_alloc_zero(NULL, 1, KITHD_PATH + 128);
 	code = KITHD_EXIT_USAGE;
 	if (!kith__kithd_paths(&k->cfg))
 		goto out;
@@ -57,8 +58,10 @@ int main(int argc, char **argv)
 	} else {
 		kith__kithd_portmap_start(k);
 		code = serve(k);
+		kith__kithd_portmap_close(k);
 	}
 out:
+	kith_alloc_free(NULL, k->sentence);
 	kith_wipe(k, sizeof(*k));
 	kith_alloc_free(NULL, k);
 	return code;

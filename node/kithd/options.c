@@ -23,6 +23,8 @@ enum option_id {
 	ID_WORK_BITS,
 	ID_MAILBOX_BITS,
 	ID_ACK_DELAY,
+	ID_AUDIT_EVERY,
+	ID_PASSPHRASE_FILE,
 	ID_PRINT_HINT,
 	ID_PORT_MAPPING,
 	ID_PCP,
@@ -53,6 +55,8 @@ static const struct option options[] = {
 	{"upnp", required_argument, NULL, ID_UPNP},
 	{"mapping-port", required_argument, NULL, ID_MAPPING_PORT},
 	{"mapping-lease", required_argument, NULL, ID_MAPPING_LEASE},
+	{"audit-every", required_argument, NULL, ID_AUDIT_EVERY},
+	{"passphrase-file", required_argument, NULL, ID_PASSPHRASE_FILE},
 	{"print-hint", no_argument, NULL, ID_PRINT_HINT},
 	{"version", no_argument, NULL, ID_VERSION},
 	{"help", no_argument, NULL, ID_HELP},
@@ -68,7 +72,9 @@ static const char *section_of(int id)
 	case ID_SOCKET:
 	case ID_LOG_LEVEL:
 	case ID_WORK_BITS:
-	case ID_ACK_DELAY: return "node";
+	case ID_ACK_DELAY:
+	case ID_PASSPHRASE_FILE:
+	case ID_AUDIT_EVERY: return "node";
 	case ID_NETWORK:
 	case ID_LISTEN:
 	case ID_PORT_MAPPING:
@@ -95,6 +101,7 @@ static void help(void)
 		   "  --network N             network number (0 = public)\n"
 		   "  --ready-fd N            descriptor that gets one byte when ready\n"
 		   "  --log-level LEVEL       error, warn, info or debug (info)\n"
+		   "  --passphrase-file FILE  opens a protected profile without anybody's help\n"
 		   "  --port-mapping auto|yes|no\n"
 		   "                          ask the router for a port (auto: in network 0)\n"
 		   "  --pcp, --nat-pmp, --upnp yes|no\n"
@@ -102,7 +109,8 @@ static void help(void)
 		   "  --mapping-port N        port outside (as inside)\n"
 		   "  --mapping-lease SECONDS how long a mapping lasts (3600)\n"
 		   "  --print-hint            print the hint for --listen and exit\n"
-		   "  --work-bits N, --mailbox-bits N, --ack-delay SECONDS\n"
+		   "  --work-bits N, --mailbox-bits N, --ack-delay SECONDS,\n"
+		   "  --audit-every SECONDS\n"
 		   "                          for own networks; see kithd(8)\n"
 		   "  --version, --help");
 }
@@ -116,6 +124,7 @@ static void defaults(struct kithd_config *c)
 	c->work_bits = 18;
 	c->mailbox_bits = 14;
 	c->ack_delay_s = 300;
+	c->audit_s = 57600;
 	c->days_max = 30;
 	c->members_max = 1000;
 	c->disk_max = UINT64_C(2) << 30;

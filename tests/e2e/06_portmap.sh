@@ -38,7 +38,7 @@ guest() {
 	addr_guest=21.0.0.100:$((port_base + $1))
 	hints=$from_outside
 	begun=$(now_ms)
-	start guest user || fail "the node outside does not start"
+	start guest always-on || fail "the node outside does not start"
 }
 
 names="$names home guest"
@@ -154,7 +154,7 @@ erase guest
 addr_guest="[2001:db8:2::100]:$((port_base + 51))"
 hints=$from_outside
 begun=$(now_ms)
-start guest user || fail "the node outside does not start with IPv6"
+start guest always-on || fail "the node outside does not start with IPv6"
 eventually 5 has_peer guest || fail "IPv6: nobody comes in"
 echo "IPv6 pinhole: a fresh peer outside started and was connected in $(($(now_ms) - begun)) ms"
 halt guest KILL

@@ -27,7 +27,7 @@ static void portmapped(void *ctx, const struct kith_portmap_reply *r)
 	w.last = *r;
 }
 
-static void begin(void)
+static void begin(unsigned late)
 {
 	struct kith_driver_config cfg = {.loop = &w.loop,
 					 .engine = toy_engine(&w.t),
@@ -41,7 +41,7 @@ static void begin(void)
 	w.t.next = KITH_NEVER;
 	CHECK_OK(kith_driver_new(&cfg, &w.t.driver));
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	CHECK(kith_driver_portmap_open(w.t.driver, pair[0]));
+	CHECK(kith_driver_portmap_open(w.t.driver, pair[0], late));
 	w.far = pair[1];
 }
 
@@ -85,7 +85,7 @@ static void end(void)
 
 TEST(portmap_answers_come)
 {
-	begin();
+	begin(0);
 	ask(1);
 	reply(1);
 	run();
@@ -107,7 +107,7 @@ TEST(portmap_unasked_answer_ends_it)
 {
 	struct kith_portmap_ask a = {.verb = KITH_PORTMAP_ADD};
 
-	begin();
+	begin(0);
 	reply(1);
 	run();
 	CHECK_EQ(w.gone, 1);
@@ -121,7 +121,7 @@ TEST(portmap_flood_is_not_read)
 	unsigned sent = 0;
 
 	memset(noise, 7, sizeof(noise));
-	begin();
+	begin(0);
 	ask(1);
 	while (send(w.far, noise, sizeof(noise), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		sent++;
@@ -135,10 +135,27 @@ TEST(portmap_flood_is_not_read)
 
 TEST(portmap_end_is_noticed)
 {
-	begin();
+	begin(0);
 	ask(1);
 	(void)close(w.far);
 	w.far = -1;
+	run();
+	CHECK_EQ(w.gone, 1);
+	end();
+}
+
+/* A driver before this one gave a job: its answer is swallowed, once. */
+TEST(portmap_late_answers_are_not_ours)
+{
+	begin(1);
+	ask(100);
+	reply(7);
+	reply(100);
+	run();
+	CHECK_EQ(w.answers, 1);
+	CHECK_EQ(w.last.seq, 100);
+	CHECK_EQ(w.gone, 0);
+	reply(7);
 	run();
 	CHECK_EQ(w.gone, 1);
 	end();
