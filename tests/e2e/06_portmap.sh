@@ -125,6 +125,18 @@ has_other_broker() {
 eventually 4 has_other_broker || fail "the broker is not started again"
 as home network test | grep -q "^UPnP *granted" ||
 	fail "after the broker died: $(as home network test)"
+
+# a profile that is locked takes the mapping back; unlocked, it asks again, through the same broker
+as home profile create --name Home --json >/dev/null
+printf 'a long passphrase\n' | as home passphrase >/dev/null || fail "no passphrase can be set"
+as home lock >/dev/null || fail "the profile cannot be locked"
+not_forwards() {
+	! forwards "$port"
+}
+eventually 2 not_forwards || fail "a locked profile keeps its mapping"
+printf 'a long passphrase\n' | as home unlock >/dev/null || fail "the profile cannot be unlocked"
+eventually 10 is_why mapped || fail "after unlocking: $(as home network test)"
+echo "locked: the mapping was removed; unlocked: mapped again"
 halt home
 [ ! -e "/proc/$first" ] || gone "$first" || eventually 2 gone "$first" || fail "kith-portmap stays"
 ! forwards "$port" || fail "the mapping stays"
