@@ -97,6 +97,7 @@ struct kith_dht *kith_dht_new(const struct kith_dht_config *cfg, struct kith_pee
 
 void kith_dht_free(struct kith_dht *d)
 {
+	const struct kith_alloc *alloc;
 	size_t i;
 
 	if (d == NULL)
@@ -129,8 +130,9 @@ void kith_dht_free(struct kith_dht *d)
 	kith_alloc_free(d->alloc, d->seed);
 	kith_alloc_free(d->alloc, d->sweep);
 	kith_alloc_free(d->alloc, d->trace);
+	alloc = d->alloc;
 	kith_wipe(d, sizeof(*d));
-	kith_alloc_free(d->alloc, d);
+	kith_alloc_free(alloc, d);
 }
 
 /* ---- input ---- */

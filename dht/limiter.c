@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Token buckets by NEAR group and the budgets of the whole node (dht.md 10). The table of buckets
- * starts small and grows only when an authenticated datagram has found it crowded: a stranger's
- * garbage allocates nothing. When it is full, the fullest (idlest) bucket nearby goes.
+ * starts small and grows only when an authenticated datagram has found it crowded with buckets in
+ * use: a stranger's garbage allocates nothing. The fullest (idlest) bucket nearby gives way.
  */
 #include <string.h>
 
@@ -98,7 +98,9 @@ static struct kith__tokens *obtain(struct kith_dht *d, uint32_t tag, uint32_t bu
 					    refilled(best, d->params.rate, d->params.burst, ms))
 			best = t;
 	}
-	if (i == PROBES)
+	/* A bucket that is full again says what none would say. */
+	if (i == PROBES &&
+	    refilled(best, d->params.rate, d->params.burst, ms) < d->params.burst * 1000u)
 		l->grow = true;
 	*best = (struct kith__tokens){tag, ms, burst * 1000u};
 	return best;

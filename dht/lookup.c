@@ -13,6 +13,11 @@
 #include "dht/internal.h"
 
 #define LIMIT_US (20u * (kith_time)KITH_US_PER_S)
+#define SPREAD   8u /* far seeds asked before a record is called absent */
+#ifndef FAR_BITS
+#define FAR_BITS 3u
+#endif
+#define ENOUGH_INSIDE 2u /* requests in the region under way: no more outside of it */
 #define AGREE    3u /* replicas with the highest seq that end the background phase */
 
 struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial)
@@ -72,10 +77,12 @@ static size_t place(const struct kith_dht *d, const struct kith__lookup *l,
 /* Makes room in a full list: the farthest new candidate behind `at` goes. */
 static bool make_room(struct kith_dht *d, struct kith__lookup *l, size_t at)
 {
+	size_t most =
+		l->owner >= KITH__OWN_SELF ? KITH_DHT_CANDIDATES_MAX / 2 : KITH_DHT_CANDIDATES_MAX;
 	void *array = l->cand;
 	size_t i;
 
-	if (l->count < KITH_DHT_CANDIDATES_MAX) {
+	if (l->count < most) {
 		if (kith_alloc_grow(d->alloc, &array, &l->cap, l->count + 1,
 				    KITH_DHT_CANDIDATES_MAX, sizeof(l->cand[0])) != KITH_OK)
 			return false;
@@ -98,8 +105,10 @@ void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer,
 {
 	const struct kith__peer *p = kith__peer_get(d->book, peer);
 	struct kith__cand c;
+	uint64_t distance;
 	bool same;
 	size_t at;
+	int known;
 
 	if (memcmp(p->id.b, d->self[0].id.b, 32) == 0)
 		return;
@@ -116,9 +125,15 @@ void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer,
 	c.depth = (uint8_t)depth;
 	c.near = kith__group_hash(d, &p->addr, KITH_WIDTH_NEAR);
 	c.wide = kith__group_hash(d, &p->addr, KITH_WIDTH_WIDE);
+	known = kith__table_find(&d->table, peer);
+	if (known >= 0)
+		c.srtt = d->table.entry[known].srtt;
 	c.endpoint = (uint32_t)kith_siphash(d->hash_key, p->addr.ip, 16) ^ p->addr.port * 0x9e37u;
-	if (kith__distance(&p->id, &l->key) <= l->radius && l->radius != 0)
+	distance = kith__distance(&p->id, &l->key);
+	if (distance <= l->radius && l->radius != 0)
 		c.flags = KITH__C_INSIDE;
+	for (; distance > l->radius; distance >>= 1)
+		c.far++;
 	kith__peer_ref(d->book, peer);
 	memmove(&l->cand[at + 1], &l->cand[at], (l->count - at) * sizeof(l->cand[0]));
 	l->cand[at] = c;
@@ -155,6 +170,37 @@ static void add_seeds(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 	for (i = 0; i < d->seed_count && l->count < 8; i++)
 		if (!kith__banned(d, d->seed[i], now))
 			kith__lookup_add(d, l, d->seed[i], 1u << i % d->params.paths, 1);
+}
+
+/* Up to `want` more seeds from all over the table, whatever their distance (depth 0): the bucket
+ * that the key falls into may be in one hand. */
+static void add_spread(struct kith_dht *d, struct kith__lookup *l, unsigned want, kith_time now)
+{
+	unsigned buckets = kith__table_buckets(&d->table), tries = 4 * want, b;
+	size_t first, count;
+
+	for (b = kith_rng_below(d->rng, buckets + 1); tries > 0 && want > 0; tries--, b++) {
+		uint32_t peer;
+
+		kith__table_range(&d->table, b % (buckets + 1), &first, &count);
+		if (count == 0)
+			continue;
+		peer = d->table.entry[first + kith_rng_below(d->rng, (uint32_t)count)].peer;
+		if (kith__cand_find(l, peer) != NULL || kith__banned(d, peer, now))
+			continue;
+		kith__lookup_add(d, l, peer, 1u << want % d->params.paths, 0);
+		want--;
+	}
+}
+
+/* Nothing more to ask: once, ask far ones before it is the end. */
+static bool go_wide(struct kith_dht *d, struct kith__lookup *l, kith_time now)
+{
+	if (l->wide || l->found || l->kind == KITH__LOOK_KEEP || l->owner == KITH__OWN_LOCATE)
+		return false;
+	l->wide = true;
+	add_spread(d, l, l->kind == KITH__LOOK_NODE ? SPREAD / 2 : SPREAD, now);
+	return true;
 }
 
 struct kith__lookup *kith__lookup_new(struct kith_dht *d, enum kith__look_kind kind,
@@ -246,8 +292,23 @@ static bool endpoint_used(const struct kith__lookup *l, const struct kith__cand 
 	return false;
 }
 
-/* The best new candidate of the paths in `mask`; inside before outside. */
-static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end)
+/* Outside the region: up to the horizon, and in the end the seeds as far as the kind needs them. */
+static bool may_ask(const struct kith__lookup *l, const struct kith__cand *c, bool near)
+{
+	if (l->found)
+		return false;
+	return near || c->depth == 0 || (l->wide && c->depth == 1 && l->kind == KITH__LOOK_VALUE);
+}
+
+/* What a round trip to the candidate may take, 0.25 ms. */
+static unsigned expected(const struct kith__cand *c, unsigned median)
+{
+	return c->srtt != 0 ? c->srtt : median;
+}
+
+/* The best new candidate of the paths in `mask`; inside before outside. Inside, where each may
+ * hold the record, the lowest round of its group comes first, then the quickest. */
+static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end, unsigned median)
 {
 	struct kith__cand *found = NULL;
 	unsigned lowest = UINT32_MAX, r;
@@ -261,14 +322,18 @@ static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end
 		if ((c->flags & KITH__C_AGAIN) != 0)
 			return c;
 		if ((c->flags & KITH__C_INSIDE) == 0) {
-			if (found == NULL && i < end && !l->found)
+			if ((found != NULL && (found->flags & KITH__C_INSIDE) != 0) ||
+			    !may_ask(l, c, i < end))
+				continue;
+			r = expected(c, median) + c->far * median / FAR_BITS;
+			if (r < lowest) {
+				lowest = r;
 				found = c;
-			if (found != NULL)
-				break;
+			}
 			continue;
 		}
-		r = rank(l, c);
-		if (r < lowest) {
+		r = rank(l, c) << 16 | expected(c, median);
+		if (r < lowest || (found->flags & KITH__C_INSIDE) == 0) {
 			lowest = r;
 			found = c;
 		}
@@ -276,17 +341,18 @@ static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end
 	return found;
 }
 
-static struct kith__cand *pick(const struct kith_dht *d, struct kith__lookup *l, kith_time now)
+static struct kith__cand *pick(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 {
 	unsigned all = 0xffu, path = 1u << l->requests % d->params.paths;
+	unsigned median = kith__median_us(d) / 250u;
 	struct kith__cand *c;
 
 	for (;;) {
 		size_t end = horizon(l);
 
-		c = d->params.paths > 1 ? best(l, path, end) : NULL;
+		c = d->params.paths > 1 ? best(l, path, end, median) : NULL;
 		if (c == NULL && (d->params.merge != 0 || d->params.paths == 1))
-			c = best(l, all, end);
+			c = best(l, all, end, median);
 		if (c == NULL)
 			return NULL;
 		if ((c->flags & KITH__C_AGAIN) != 0 ||
@@ -313,12 +379,12 @@ static bool ask(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c
 		a.method = KITH__FIND_VALUE;
 		a.seq = l->kind != KITH__LOOK_VALUE || l->found ? l->seq : 0;
 		a.flags = l->kind == KITH__LOOK_KEEP ? KITH__KEEP : 0;
-		a.large = !l->large_used && !l->found && l->kind == KITH__LOOK_VALUE;
+		a.large = l->large < d->params.large && !l->found && l->kind == KITH__LOOK_VALUE;
+		a.medium = l->kind == KITH__LOOK_STORE; /* a token and contacts fit */
 	}
 	if (!kith__ask(d, &a, now))
 		return false;
-	if (a.large && d->req[d->req_count - 1].size == KITH__RPC_LARGE)
-		l->large_used = true;
+	l->large += a.large && d->req[d->req_count - 1].size == KITH__RPC_LARGE;
 	l->bytes += d->req[d->req_count - 1].size;
 	c->flags = (uint8_t)(c->flags & ~KITH__C_AGAIN);
 	c->state = KITH__CAND_FLIGHT;
@@ -343,7 +409,8 @@ static bool pending(const struct kith__lookup *l)
 	for (i = 0; i < l->count; i++)
 		if ((l->cand[i].state == KITH__CAND_FLIGHT ||
 		     l->cand[i].state == KITH__CAND_SLOW) &&
-		    (i < end || (l->cand[i].flags & KITH__C_INSIDE) != 0))
+		    (i < end || (l->cand[i].flags & KITH__C_INSIDE) != 0 ||
+		     (l->wide && !l->found && l->cand[i].depth < 2)))
 			return true;
 	return false;
 }
@@ -370,24 +437,46 @@ static bool extend(struct kith__lookup *l)
 	return any;
 }
 
+/* Slots for the next request. Each slow peer adds one. The region has slots of its own, so that it
+ * need not wait for far peers; a publication asks all of it at once. */
+static bool has_slot(const struct kith_dht *d, const struct kith__lookup *l,
+		     const struct kith__cand *c)
+{
+	unsigned most = d->params.alpha + l->slow, inside = 0;
+	size_t i;
+
+	if (l->kind == KITH__LOOK_STORE)
+		most += d->params.alpha;
+	if (l->kind == KITH__LOOK_STORE && (c->flags & KITH__C_INSIDE) != 0)
+		return l->flying < d->params.store_alpha;
+	for (i = 0; i < l->count; i++)
+		inside += l->cand[i].state == KITH__CAND_FLIGHT &&
+			  (l->cand[i].flags & KITH__C_INSIDE) != 0;
+	if ((c->flags & KITH__C_INSIDE) == 0)
+		return l->fast < most && l->flying < d->params.alpha_max &&
+		       (l->kind != KITH__LOOK_VALUE || inside < ENOUGH_INSIDE);
+	return (inside < d->params.inside || l->fast < most) && l->flying < d->params.alpha_max;
+}
+
 static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 {
 	struct kith__cand *c;
 
 	l->wants_more = false;
 	for (;;) {
-		while (l->fast < d->params.alpha && l->flying < d->params.alpha_max &&
-		       l->requests < requests_max(l)) {
+		while (l->requests < requests_max(l)) {
 			c = pick(d, l, now);
-			if (c == NULL)
+			if (c == NULL || !has_slot(d, l, c))
 				break;
 			if (!ask(d, l, c, now)) {
 				l->wants_more = true;
 				return;
 			}
 		}
-		if (l->flying != 0 || l->requests >= requests_max(l) || !extend(l))
-			return;
+		if (l->requests >= requests_max(l) || pending(l) || !go_wide(d, l, now)) {
+			if (l->flying != 0 || l->requests >= requests_max(l) || !extend(l))
+				return;
+		}
 	}
 }
 
@@ -435,7 +524,7 @@ static void take_contacts(struct kith_dht *d, struct kith__lookup *l, const stru
 {
 	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, by->peer)->addr);
 	bool relaxed = d->table.count < KITH__NEAREST;
-	unsigned paths = by->paths, depth = by->depth + 1u, i, j, same;
+	unsigned paths = by->paths, depth = by->depth != 0 ? by->depth + 1u : 2u, i, j, same;
 	uint32_t group[KITH__RPC_CONTACTS], peer;
 
 	d->counters.skipped_contact += m->skipped;
@@ -588,6 +677,7 @@ void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct 
 		return;
 	c->state = KITH__CAND_SLOW;
 	l->fast--;
+	l->slow++;
 }
 
 void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r)

@@ -50,6 +50,8 @@ struct kith__cand {
 	uint32_t near, wide, endpoint; /* hashes of its groups and of its address */
 	uint8_t token[16];
 	uint8_t paths, depth, state, flags;
+	uint16_t srtt; /* 0.25 ms, 0 = unknown */
+	uint8_t far;   /* bits between its distance and the radius */
 };
 
 /* A lookup. */
@@ -58,14 +60,15 @@ struct kith__lookup {
 	uint8_t kind, owner;
 	bool dirty, done, complete;
 	bool found, stores_open, final_sent;
-	bool large_used; /* the one 1,232 B request to a stranger */
 	bool desperate;  /* only barred peers are known: ask them all the same */
 	bool wants_more; /* capacity was missing at the last pump */
+	bool wide;       /* nothing was found: all seeds are asked, however far */
 	struct kith_id key;
 	uint64_t radius, seq; /* seq: highest found, or the one to store */
 	struct kith__cand *cand;
 	size_t count, cap;
 	unsigned fast, flying; /* slots in use; requests under way with slow ones */
+	unsigned slow, large;  /* soft timeouts so far; 1,232 B requests to strangers */
 	unsigned requests, stores, stores_flying, acks, answered, agree, repaired;
 	unsigned hops_found, requests_found;
 	uint64_t bytes, bytes_found;

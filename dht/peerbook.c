@@ -84,17 +84,23 @@ static bool grow_index(struct kith_peerbook *b)
 
 static uint32_t take_slot(struct kith_peerbook *b)
 {
-	void *array = b->peers;
+	struct kith__peer *array;
+	size_t cap = b->cap + b->cap / 8 + 16; /* not twice: this is half of a node's memory */
 	uint32_t peer = b->free_head;
 
 	if (peer != KITH__NO_PEER) {
 		b->free_head = kith_load_u32(b->peers[peer].id.b);
 		return peer;
 	}
-	if (kith_alloc_grow(b->alloc, &array, &b->cap, b->used + 1, b->max,
-			    sizeof(struct kith__peer)) != KITH_OK)
-		return KITH__NO_PEER;
-	b->peers = array;
+	if (b->used == b->cap) {
+		cap = cap < b->max ? cap : b->max;
+		array = cap > b->cap ? kith_alloc_resize(b->alloc, b->peers, cap, sizeof(*array))
+				     : NULL;
+		if (array == NULL)
+			return KITH__NO_PEER;
+		b->peers = array;
+		b->cap = cap;
+	}
 	return (uint32_t)b->used++;
 }
 
@@ -105,7 +111,7 @@ uint32_t kith__peer_intern(struct kith_peerbook *b, const uint8_t key[static 32]
 	uint32_t peer;
 	size_t at;
 
-	if (b->count * 2 >= b->index_cap && !grow_index(b))
+	if (b->count * 4 >= b->index_cap * 3 && !grow_index(b))
 		return KITH__NO_PEER;
 	for (at = place(b, key, addr); b->index[at] != 0; at = (at + 1) & (b->index_cap - 1)) {
 		p = &b->peers[b->index[at] - 1];

@@ -192,6 +192,11 @@ void kith__refresh_tick(struct kith_dht *d, kith_time now)
 	if (now >= d->hour_due) {
 		kith__table_sweep(&d->table, now);
 		d->hour_due = now + HOUR_US;
+		if (d->req_count == 0) {
+			kith_alloc_free(d->alloc, d->req);
+			d->req = NULL;
+			d->req_cap = 0;
+		}
 		if (d->former_until <= now && d->former_until != 0) {
 			kith_wipe(&d->self[1], sizeof(d->self[1]));
 			d->former_until = 0;

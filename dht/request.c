@@ -203,7 +203,7 @@ static size_t request_size(const struct kith__ask *a, bool cookie)
 		return cookie ? KITH__RPC_SMALL : KITH__RPC_MEDIUM;
 	if (a->method == KITH__FIND_VALUE && a->large && !cookie)
 		return KITH__RPC_LARGE;
-	return KITH__RPC_SMALL;
+	return a->medium && !cookie ? KITH__RPC_MEDIUM : KITH__RPC_SMALL;
 }
 
 static void transmit(struct kith_dht *d, const struct kith__ask *a, struct kith__request *r,

@@ -257,7 +257,7 @@ static void update_rtt(struct kith__entry *e, uint32_t rtt_us)
 		r = UINT16_MAX;
 	if (e->srtt == 0) {
 		e->srtt = (uint16_t)r;
-		var = r / 2;
+		var = r / 8; /* not r / 2: a slot given back too early costs one request */
 	} else {
 		diff = r > e->srtt ? r - e->srtt : e->srtt - r;
 		var = (3 * var + diff) / 4;

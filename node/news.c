@@ -88,6 +88,8 @@ static void ring_add(struct kith_node *n, struct kith_news *w, const struct kith
 {
 	if (w->count == KITH_NEWS_MAX) /* an owner that drains nothing reads the log later */
 		ring_drop(n, w);
+	if (w->count == 0)
+		w->head = 0; /* a drained ring touches its first pages only */
 	w->count++;
 	*ring_at(w, w->count - 1) = *row;
 }

@@ -24,6 +24,8 @@ struct kith_ratchet {
 	uint8_t dh_secret[32], dh[32], ek_seed[64], ek[KITH_KEM_EK]; /* own */
 	uint8_t peer_dh[32], peer_ek[KITH_KEM_EK];
 	uint8_t ct[KITH_KEM_CT]; /* of the own last step */
+	uint8_t bound[32];       /* memory only: hash of ek and ct, for nonces of headers */
+	bool has_bound;
 	uint32_t ns, nr, pn;
 	uint64_t last_step_ms;
 	uint8_t ad[32];           /* H("rt.ad", ...) */
@@ -95,6 +97,14 @@ struct kith_opened {
  * the ack to chain_acked. */
 int kith__ratchet_open(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
 		       size_t len, uint64_t now_ms) KITH_MUST_USE;
+/* The same, unless `turn` does not want this seq now: KITH_E_STATE, and nothing has changed. */
+struct kith_turn {
+	bool (*take)(struct kith_turn *turn, uint32_t seq);
+	const void *ctx;
+	uint32_t seq; /* for the owner: the one that was left */
+};
+int kith__ratchet_open_if(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
+			  size_t len, uint64_t now_ms, struct kith_turn *turn) KITH_MUST_USE;
 /* Puts back one stored skipped key while loading, oldest first. FULL, NOMEM. */
 int kith__ratchet_skipped_add(struct kith_ratchet *r, const struct kith_skipped *key) KITH_MUST_USE;
 /* Drops skipped keys past their date. */

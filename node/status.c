@@ -56,6 +56,7 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 	memset(out, 0, sizeof(*out));
 	out->peers = d.peers;
 	out->mailboxes_wanted = 5;
+	out->locked = n->locked;
 	for (i = 0; i < n->boxes; i++)
 		out->mailboxes += n->box[i].listed ? 1 : 0;
 	out->mailboxes_answering = answering(n, &out->mailbox_pinned);
@@ -106,6 +107,9 @@ void kith_node_counters(const struct kith_node *n,
 #undef X
 	put(ctx, "node.unknown_kinds", n->unknown_kinds);
 	put(ctx, "node.frames_refused", n->refused_frames);
+	put(ctx, "map.sent", n->mapping.sent);
+	put(ctx, "map.answers", n->mapping.answers);
+	put(ctx, "map.dropped", n->mapping.dropped);
 	put(ctx, "net.sessions", kith_net_session_count(n->net));
 	put(ctx, "dht.peers", kith_dht_status(n->dht).peers);
 	put(ctx, "dht.records", kith_dht_status(n->dht).records);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/lab.h"
 #include "sim/sim.h"
 
 static void usage(FILE *to)
@@ -68,6 +69,30 @@ static bool parse(int argc, char **argv, struct options *o, struct sim_plan *pla
 	return true;
 }
 
+static void tell_repeat(bool good, const char *file, const struct sim_plan *plan)
+{
+	if (!good)
+		fprintf(stderr,
+			"kith-sim: an expectation failed; repeat with: kith-sim run %s "
+			"--seed %llu\n",
+			file, (unsigned long long)plan->seed);
+}
+
+static int run_lab(const struct sim_plan *plan, const struct options *o)
+{
+	struct sim_lab lab;
+	bool good;
+
+	if (!sim_lab_init(&lab, plan)) {
+		fputs("kith-sim: not enough memory\n", stderr);
+		return 3;
+	}
+	good = sim_lab_scenario(&lab) && sim_lab_report(&lab, o->json);
+	tell_repeat(good, o->file, plan);
+	sim_lab_free(&lab);
+	return good ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {NULL, NULL, false, false};
@@ -94,6 +119,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	kith_crypto_forbid_entropy();
+	if (plan.lab.on)
+		return run_lab(&plan, &o);
 	if (!sim_world_init(&w, &plan)) {
 		fputs("kith-sim: not enough memory\n", stderr);
 		return 3;
@@ -101,11 +128,7 @@ int main(int argc, char **argv)
 	w.verbose = o.verbose;
 	sim_world_run(&w);
 	good = sim_work_report(&w, o.json);
-	if (!good)
-		fprintf(stderr,
-			"kith-sim: an expectation failed; repeat with: kith-sim run %s "
-			"--seed %llu\n",
-			o.file, (unsigned long long)plan.seed);
+	tell_repeat(good, o.file, &plan);
 	sim_world_free(&w);
 	return good ? 0 : 1;
 }

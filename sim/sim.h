@@ -14,10 +14,12 @@
 #include "base/disk.h"
 #include "base/engine.h"
 #include "base/log.h"
+#include "dht/dht.h"
 #include "node/node.h"
 #include "store/store.h"
 
-#define SIM_NODES_MAX 1000u
+#define SIM_NODES_MAX 1000u      /* whole nodes */
+#define SIM_LAB_MAX   100000u    /* bare DHT nodes */
 #define SIM_WORLD     UINT32_MAX /* dst of events that are not for a node */
 
 /* ---- queue.c ---- */
@@ -76,6 +78,26 @@ void sim_disk_stop_after(struct sim_disk *d, uint32_t changes);
 size_t sim_disk_bytes(const struct sim_disk *d);
 
 /* ---- scenario.c ---- */
+enum sim_attack { SIM_ATTACK_COLLUDE, SIM_ATTACK_DROP, SIM_ATTACK_POISON };
+/* Upper limits (0: none), in the unit of what is printed; ratios in thousandths. */
+struct sim_lab_expect {
+	uint32_t success_ppm, retry_ppm; /* lower limits */
+	uint32_t p50, p95, requests_p50, requests_p95, cold, warm;
+	uint32_t store_p50, store_p95, late_p95, slower;
+	uint32_t idle_sent, idle_cpu_ppb, memory, ready_ms, full_ms, ratio;
+};
+/* Of a network of bare DHT nodes (sim/lab.h). */
+struct sim_lab_plan {
+	bool on, real, private_books, warm, probe;
+	uint32_t seeds, clients_ppm;
+	kith_time join_span, settle, idle;
+	uint32_t records, lookups, rounds, joiners;
+	kith_time publish_span, publish_wait, lookup_span, late, retry;
+	uint32_t attack, share_ppm, ground, prefixes, die_ppm, storm, storm_records;
+	kith_time lead; /* ground ids are there that long before the publication */
+	struct kith_dht_params params;
+	struct sim_lab_expect expect;
+};
 struct sim_plan {
 	char name[64];
 	uint64_t seed;
@@ -94,6 +116,7 @@ struct sim_plan {
 	uint32_t ack_delay_s;
 	bool direct; /* users accept datagrams from nodes they have not written to */
 	uint32_t expect_lost, expect_doubled, expect_false, expect_open; /* upper limits; all 0 */
+	struct sim_lab_plan lab;
 };
 /* Reads `path`; on error prints "file:line: message" lines to stderr and returns false. */
 bool sim_scenario_read(struct sim_plan *p, const char *path);

@@ -33,12 +33,28 @@ struct kith_profile {
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
 	struct kith_arena *arena; /* locked memory; NULL on a given disk: the table's memory */
-	uint8_t *master;          /* 32 bytes */
+	bool locked;              /* `master` and the body of the key file are not there */
+	uint32_t argon_passes, argon_kib;
+	uint8_t *master; /* 32 bytes */
 	struct kith__keyfile keyfile;
 };
 /* Zeroed memory for keys, at most 64 bytes; wiped when given back. NULL: none. */
 uint8_t *kith__secret_get(struct kith_profile *p, size_t size) KITH_MUST_USE;
 void kith__secret_put(struct kith_profile *p, uint8_t *secret, size_t size);
+extern const char *const kith__profile_copies[2]; /* names of the key file's copies */
+/* Allocates and opens the directory; `create` makes it. */
+int kith__profile_begin(const struct kith_profile_config *cfg, bool create,
+			struct kith_profile **out) KITH_MUST_USE;
+int kith__profile_take_lock(struct kith_profile *p) KITH_MUST_USE;
+/* *any: a copy of the key file is there. Looks before it locks, so that asking leaves no lock file
+ * where no profile is. KITH_E_MALFORMED: databases without a key file. */
+int kith__profile_there(struct kith_profile *p, bool *any) KITH_MUST_USE;
+/* Adds a wrapper at the profile's cost; on a small machine with less memory. */
+#define KITH__ARGON_KIB_SMALL 65536u
+int kith__profile_wrap(struct kith_profile *p, struct kith__keyfile *kf, const char *pass,
+		       size_t pass_len) KITH_MUST_USE;
+/* Draws master key and ids. */
+void kith__profile_draw(struct kith_profile *p);
 int kith__profile_save(struct kith_profile *p) KITH_MUST_USE; /* both copies, counter + 1 */
 void kith__profile_page_key(const struct kith_profile *p, const uint8_t id[static 16],
 			    uint8_t key[static 32]);
@@ -54,6 +70,19 @@ struct kith__room kith__space_room(uint64_t disk, uint64_t reserve);
 void kith__space_check(struct kith_profile *p);
 /* The disk was full: gives up the reserve; true: it was there. */
 bool kith__space_free(struct kith_profile *p);
+
+/* ---- backup files (backup.c, restore.c) ---- */
+#define KITH__BACKUP_MAGIC "KITHBAK1"
+#define KITH__BACKUP_HEAD  216u /* magic 8 | wrapper 160 | id 16 | BLAKE2b-256 of these */
+#define KITH__BACKUP_TAIL  32u  /* keyed hash of all before */
+#define KITH__BACKUP_PAGE  4096u
+#define KITH__RESTORE_NAME "account.db.new"
+/* Fills in the seal of a backup's pages: keys in `keys` (64 bytes, locked memory). */
+void kith__backup_seal(struct kith__seal *seal, struct kith_profile *p, const uint8_t *master,
+		       const uint8_t id[static 16], uint8_t *keys);
+/* pread and pwrite of all bytes. KITH_E_IO, KITH_E_NOSPACE; short reads are KITH_E_MALFORMED. */
+int kith__fd_read(int fd, uint64_t at, void *dst, size_t len) KITH_MUST_USE;
+int kith__fd_write(int fd, uint64_t at, const void *src, size_t len) KITH_MUST_USE;
 
 /* ---- store (store.c, run.c, schema.c) ---- */
 #define KITH__RETRY_US    (5u * KITH_US_PER_S)

@@ -261,6 +261,8 @@ void kith__checkpoint(struct kith_store *s, bool empty)
 		s->wal_frames = 0;
 	if (status == KITH_OK && empty)
 		s->erased = false;
+	if (empty) /* nobody wrote for a while: the pages of the cache may go */
+		(void)sqlite3_db_release_memory(s->db);
 	/* no room to copy pages: they stay in the WAL, which is durable */
 	if (status == KITH_E_IO || status == KITH_E_MALFORMED)
 		s->broken = true;

@@ -110,6 +110,12 @@ static int place_files(struct kith_store *s, bool *fresh)
 	int status;
 
 	*fresh = (p->keyfile.entry[s->which].flags & KITH__MADE) == 0;
+	if ((p->keyfile.entry[s->which].flags & KITH__RESTORING) != 0) {
+		/* not there any more: an opening before this one moved it and was cut */
+		status = kith__file_move(p, KITH__RESTORE_NAME, s->name);
+		if (status != KITH_OK && status != KITH_E_NOTFOUND)
+			return status;
+	}
 	if (!*fresh) {
 		status = kith__file_size(p, s->name, &size);
 		if (status == KITH_E_NOTFOUND || (status == KITH_OK && size == 0))
@@ -121,6 +127,18 @@ static int place_files(struct kith_store *s, bool *fresh)
 	if (status == KITH_OK)
 		status = kith__file_remove(p, s->name);
 	return status == KITH_OK ? kith__file_touch(p, s->name) : status;
+}
+
+static int has_wal(struct kith_store *s, bool *there)
+{
+	uint64_t size;
+	char wal[32];
+	int status;
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", s->name);
+	status = kith__file_size(s->profile, wal, &size);
+	*there = status == KITH_OK;
+	return status == KITH_E_NOTFOUND ? KITH_OK : status;
 }
 
 static int open_handle(struct kith_store *s)
@@ -172,7 +190,7 @@ static int step_generation(struct kith_store *s)
 	if (status != KITH_OK)
 		return status;
 	generation = (uint64_t)found;
-	s->restored = restored != 0;
+	s->restored = s->restored || restored != 0;
 	if (generation != e->generation &&
 	    !((e->flags & KITH__OPENING) != 0 && generation + 1 == e->generation))
 		s->restored = true;
@@ -185,7 +203,7 @@ static int step_generation(struct kith_store *s)
 		status = write_state(s, e->generation);
 	if (status != KITH_OK)
 		return status;
-	e->flags = (e->flags & ~(uint64_t)KITH__OPENING) | KITH__MADE;
+	e->flags = (e->flags & ~(uint64_t)(KITH__OPENING | KITH__RESTORING)) | KITH__MADE;
 	return kith__profile_save(s->profile);
 }
 
@@ -193,9 +211,11 @@ static int open_checked(struct kith_store *s)
 {
 	int64_t clean = 0;
 	int status;
-	bool fresh;
+	bool fresh, wal = false;
 
 	status = place_files(s, &fresh);
+	if (status == KITH_OK)
+		status = has_wal(s, &wal);
 	if (status == KITH_OK)
 		status = open_handle(s);
 	if (status == KITH_OK)
@@ -206,6 +226,8 @@ static int open_checked(struct kith_store *s)
 		status = kith__meta_get(s, "clean", &clean);
 	if (status == KITH_OK && !fresh && clean == 0)
 		status = kith__schema_check(s);
+	/* a process that did not stop in order leaves its WAL: without it commits are lost */
+	s->restored = !fresh && clean == 0 && !wal;
 	if (status == KITH_OK && s->which == KITH_DB_ACCOUNT) {
 		status = kith__search_open(s);
 		if (status == KITH_OK)
@@ -414,6 +436,21 @@ static void set_timers(struct kith_store *s, kith_time now, bool wrote)
 		s->erase_at = now + KITH__ERASE_US;
 }
 
+/* After a while without writes: the memory of buffers. What answers point into stays. */
+static void give_back(struct kith_store *s)
+{
+	if (s->done != NULL && s->answer_next < s->done->answer_count)
+		return;
+	s->done = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		bool beyond = s->batch[i].beyond;
+
+		if (s->batch[i].count == 0)
+			kith__batch_wipe(&s->batch[i]);
+		s->batch[i].beyond = beyond;
+	}
+}
+
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 {
 	struct kith__batch *b = &s->batch[s->open ^ 1u];
@@ -430,6 +467,8 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 		s->state = KITH_STORE_READONLY;
 	else
 		s->state = s->low ? KITH_STORE_NOSPACE : KITH_STORE_OK;
+	if (s->empty_wanted && !wrote && !s->kept)
+		give_back(s);
 	set_timers(s, now, wrote);
 	if (s->kept)
 		return job->status;

@@ -93,7 +93,8 @@ static const struct {
 	int (*run)(void);
 } groups[] = {
 	{"crypto", bench_crypto}, {"net", bench_net},   {"message", bench_message},
-	{"join", bench_join},     {"idle", bench_idle}, {"store", bench_store},
+	{"join", bench_join},     {"idle", bench_idle}, {"mailbox", bench_mailbox},
+	{"store", bench_store},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

@@ -38,5 +38,6 @@ int bench_message(void);
 int bench_store(void);
 int bench_join(void);
 int bench_idle(void);
+int bench_mailbox(void);
 
 #endif

@@ -46,6 +46,12 @@ bool bench_lab_open(void)
 	return lab.log >= 0;
 }
 
+bool bench_lab_path(unsigned number, char *out, size_t cap)
+{
+	(void)snprintf(out, cap, "%s/%u", lab.dir, number);
+	return mkdir(out, 0700) == 0;
+}
+
 static void remove_tree(const char *path)
 {
 	DIR *d = opendir(path);

@@ -25,6 +25,8 @@ struct bench_node {
 
 /* A fresh folder and network id. False: cannot; a sentence was printed. */
 bool bench_lab_open(void);
+/* The profile folder of node `number`, made here. False: cannot. */
+bool bench_lab_path(unsigned number, char *out, size_t cap);
 /* Ends what still runs (kill -9 by process id), removes the folder. */
 void bench_lab_close(void);
 

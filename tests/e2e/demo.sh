@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Kith at work, in three scenes on this machine: a chat, an absence, twenty crashes.
+# Kith at work, in four scenes on this machine: a chat, an absence, twenty crashes, broken promises.
 #	demo.sh            the scenes, then the nodes stay up to play with until Ctrl-C
 #	demo.sh --check    the scenes only, unattended; fails at the first scene that fails
 # KITH_DEMO_PLAIN=1: on loopback, without homes behind routers.
@@ -207,7 +207,63 @@ scene_end
 [ $too_much = 0 ] || fail "scene 3: a state claims too much"
 [ $late = 0 ] || fail "scene 3: the last message is $(step anna Bob "message $messages")"
 
-echo "All three scenes hold.  ($(seconds $(($(now_ms) - began))))"
+# ---- 4 ----
+# How far the message to Carl is, and by how many it is kept.
+custody() {
+	line=$(as anna history Carl --json | grep -F '"Do not forget"')
+	echo "$(echo "$line" | field step) $(echo "$line" | grep -o '"kept": *{[^}]*}' | field n)"
+}
+
+custody_is() { # <step> <count>
+	[ "$(custody)" = "$1 $2" ]
+}
+
+peers() { # <save|erase>: the disks of all five are copied, or put back, while they are off
+	for i in 1 2 3 4 5; do
+		halt "p$i" KILL
+	done
+	for i in 1 2 3 4 5; do
+		if [ "$1" = save ]; then
+			cp -r "$dir/p$i" "$dir/p$i.before"
+		else
+			erase "p$i"
+			mv "$dir/p$i.before" "$dir/p$i"
+		fi
+	done
+	for i in 1 2 3 4 5; do
+		start "p$i" always-on || return 1
+	done
+}
+
+scene 4 "all five promise and erase: the tick steps back, Anna's node sends again"
+hints=$all
+start p1 always-on && start p3 always-on || fail "scene 4: new peers 1 and 3 do not start"
+hints="$(echo "$all" | cut -d ' ' -f 3) $(echo "$all" | cut -d ' ' -f 6)"
+person carl 15 Carl || fail "scene 4: Carl's node does not start"
+eventually 40 has_mailboxes carl 5 || fail "scene 4: Carl does not have 5 mailboxes"
+befriend anna Anna carl Carl || fail "scene 4: Anna and Carl do not become contacts"
+halt carl
+peers save || fail "scene 4: the peers do not start again"
+halt anna
+start anna user --audit-every 3 || fail "scene 4: Anna does not start again"
+say anna Carl "Do not forget" kept
+eventually 20 custody_is kept 5 || fail "scene 4: not kept by 5 but $(custody)"
+proof "Carl is off; Anna sees: kept by 5"
+broken=$(now_ms)
+peers erase || fail "scene 4: the peers do not start again"
+proof "the peers' disks are set back behind their backs: none has what it signed for"
+eventually 40 custody_is queued 0 || fail "scene 4: nobody noticed: $(custody)"
+proof "Anna's node looked: her tick steps back to queued ($(seconds $(($(now_ms) - broken))))"
+eventually 40 custody_is kept 5 || fail "scene 4: not sent again: $(custody)"
+proof "and sent it again: kept by 5 ($(seconds $(($(now_ms) - broken))))"
+halt anna KILL
+start carl user || fail "scene 4: Carl does not start again"
+eventually 20 has_text carl Anna "Do not forget" || fail "scene 4: Carl does not have it"
+proof "Anna's node is killed; Carl returns and has \"Do not forget\""
+start anna user || fail "scene 4: Anna does not start again"
+scene_end
+
+echo "All four scenes hold.  ($(seconds $(($(now_ms) - began))))"
 [ -z "$check" ] || exit 0
 cat <<END
 

@@ -250,3 +250,44 @@ TEST(pair_never_loses)
 	CHECK_EQ(pair_count(p, 0, true, NULL), 1200);
 	end(p);
 }
+
+/* On a link that loses packets texts overtake each other: they are shown in order all the same, and
+ * where one stays away for long, the others come with the mark of a gap. */
+TEST(pair_order_on_a_lossy_link)
+{
+	struct pair *p = start(2);
+	struct kith_op op = kith_op(KITH_OP_HISTORY_AFTER);
+	struct kith_rows r;
+	uint32_t last = 0;
+	unsigned gaps = 0;
+	char text[32];
+	unsigned i;
+
+	(void)pair_say(p, 1, 1, "first", 5);
+	pair_connect(p, 0);
+	pair_run(p, KITH_US_PER_S);
+	p->loss_pct = 10;
+	for (i = 0; i < 300; i++) {
+		int len = snprintf(text, sizeof(text), "text %u", i);
+
+		CHECK_OK(pair_say_only(p, 0, 10 + i, text, (size_t)len));
+		pair_run(p, 20000);
+	}
+	pair_run(p, 20 * KITH_US_PER_S);
+	CHECK_EQ(pair_count(p, 1, false, NULL), 300);
+	kith_op_int(&op, (int64_t)pair_contact(p, 1)->conv);
+	kith_op_int(&op, 0);
+	kith_op_int(&op, PAIR_TEXTS);
+	CHECK_OK(kith_store_read_now(p->account[1], &op, &r));
+	while (kith_rows_next(&r)) { /* by row, which is the order of arrival */
+		uint32_t seq = (uint32_t)kith_rows_int(&r, 4);
+
+		if (kith_rows_int(&r, 1) == 0)
+			continue;
+		CHECK(seq > last);
+		last = seq;
+		gaps += (kith_rows_int(&r, 7) & KITH_MESSAGE_GAP) != 0;
+	}
+	CHECK_EQ(gaps, 0);
+	end(p);
+}

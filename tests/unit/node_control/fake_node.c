@@ -195,6 +195,18 @@ bool kith_node_invitation(const struct kith_node *n, size_t i, struct kith_node_
 	return i == 0;
 }
 
+int kith_node_invitation_link(const struct kith_node *n, uint64_t id, unsigned hints,
+			      bool include_self, char out[static KITH_NODE_LINK])
+{
+	(void)n;
+	(void)hints;
+	(void)include_self;
+	if (id != 3)
+		return KITH_E_NOTFOUND;
+	memcpy(out, "KITH:LINK", 10);
+	return KITH_OK;
+}
+
 int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
 {
 	(void)now;
@@ -268,6 +280,14 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 			    kith_time now)
 {
 	(void)alias;
+	(void)now;
+	return id <= 2 ? done(n, call, id) : KITH_E_NOTFOUND;
+}
+
+int kith_node_contact_verified(struct kith_node *n, uint64_t id, bool verified, uint32_t call,
+			       kith_time now)
+{
+	(void)verified;
 	(void)now;
 	return id <= 2 ? done(n, call, id) : KITH_E_NOTFOUND;
 }
@@ -427,9 +447,25 @@ int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t firs
 
 /* ---- status ---- */
 
+bool kith_node_locked(const struct kith_node *n)
+{
+	return n->locked;
+}
+
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 {
 	*out = n->state;
+}
+
+void kith_node_reach(const struct kith_node *n, struct kith_node_reach *out)
+{
+	*out = n->reach;
+}
+
+int kith_node_network_test(struct kith_node *n, uint32_t call, kith_time now)
+{
+	(void)now;
+	return answer(n, call, KITH_REPLY_DONE, false);
 }
 
 uint64_t kith_node_wall_ms(const struct kith_node *n)

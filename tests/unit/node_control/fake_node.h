@@ -20,8 +20,8 @@ struct fake_reply {
 };
 
 struct kith_node {
-	bool identity, held; /* held: commits do not happen */
-	int status;          /* what every write ends with */
+	bool identity, held, locked; /* held: commits do not happen */
+	int status;                  /* what every write ends with */
 	struct fake_reply queue[8192];
 	size_t head, tail;
 	struct fake_reply given;
@@ -36,6 +36,7 @@ struct kith_node {
 	enum kith_step step; /* of all own messages */
 	unsigned writes, says;
 	struct kith_node_status state;
+	struct kith_node_reach reach;
 	bool live;
 };
 
