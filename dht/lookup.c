@@ -18,7 +18,7 @@
 #define FAR_BITS 3u
 #endif
 #define ENOUGH_INSIDE 2u /* requests in the region under way: no more outside of it */
-#define AGREE    3u /* replicas with the highest seq that end the background phase */
+#define AGREE         3u /* replicas with the highest seq that end the background phase */
 
 struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial)
 {

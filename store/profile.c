@@ -34,7 +34,8 @@ const char *kith_profile_sentence(int status)
 	case KITH_E_VERSION: return "This profile was written by a newer version of Kith.";
 	case KITH_E_NOSPACE: return "The disk is full.";
 	case KITH_E_NOMEM: return "There is not enough memory to unlock the profile.";
-	case KITH_E_IO: return "The profile directory cannot be read or written: it belongs to somebody "
+	case KITH_E_IO:
+		return "The profile directory cannot be read or written: it belongs to somebody "
 		       "else, its file system is read-only, or the disk fails.";
 	case KITH_E_FULL:
 	case KITH_E_STATE:

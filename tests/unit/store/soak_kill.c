@@ -12,10 +12,10 @@
 #define KILLS(n) \
 	TEST(kills_##n) \
 	{ \
-		if (CYCLES > 1000u)
-(void)alarm(0); /* a soak run takes its time */
-kill_cycles(test_seed() + (uint64_t)(n), CYCLES);
-}
+		if (CYCLES > 1000u) \
+			(void)alarm(0); \
+		kill_cycles(test_seed() + (uint64_t)(n), CYCLES); \
+	}
 
 KILLS(1)
 KILLS(2)

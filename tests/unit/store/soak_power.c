@@ -17,10 +17,10 @@
 #define CUTS(n) \
 	TEST(power_cuts_##n) \
 	{ \
-		if (CUTS_EACH > 10000u)
-(void)alarm(0); /* a soak run takes its time */
-power_cuts(test_seed() + (uint64_t)(n), CUTS_EACH);
-}
+		if (CUTS_EACH > 10000u) \
+			(void)alarm(0); \
+		power_cuts(test_seed() + (uint64_t)(n), CUTS_EACH); \
+	}
 
 CUTS(1)
 CUTS(2)
