@@ -117,7 +117,7 @@ if [ -z "$quick" ]; then
 		labels_if_any asan '^(unit|sim|fault|fuzz|attack)$'
 	step release-build 'the optimised build warns or fails' build release
 	step release-test 'a test fails in the optimised build' \
-		labels_if_any release '^(tidy|unit|sim|e2e|fuzz)$'
+		labels_if_any release '^(tidy|unit|sim|e2e|fuzz|count)$'
 	step install 'the staged install fails' staged_install
 	step tsan-build 'the build for the thread sanitizer fails' build tsan
 	step tsan-test 'the thread sanitizer complains' labels_if_any tsan '^(worker|e2e)$'
