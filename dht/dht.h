@@ -21,14 +21,14 @@ struct kith_peerbook;
 /* Parameters, one X-macro: name, default, unit or meaning. Scenario keys of kith-sim are the same
  * names. */
 #define KITH_DHT_PARAMS(X) \
-	X(k, 16)        /* entries per bucket */ \
-	X(alpha, 4)     /* requests in flight per lookup */ \
-	X(alpha_max, 16) /* with slow ones */ \
-	X(inside, 4)     /* of them for the region, whatever flies elsewhere */ \
+	X(k, 16)           /* entries per bucket */ \
+	X(alpha, 4)        /* requests in flight per lookup */ \
+	X(alpha_max, 16)   /* with slow ones */ \
+	X(inside, 4)       /* of them for the region, whatever flies elsewhere */ \
 	X(store_alpha, 16) /* of a publication, inside the region */ \
-	X(large, 4)     /* requests to strangers of the region that have room for a record */ \
-	X(paths, 4)     /* disjoint paths */ \
-	X(merge, 1)     /* answered candidates belong to all paths */ \
+	X(large, 4)        /* requests to strangers of the region that have room for a record */ \
+	X(paths, 4)        /* disjoint paths */ \
+	X(merge, 1)        /* answered candidates belong to all paths */ \
 	X(replicas, 16) \
 	X(radius_pct, 150) /* region radius, % of the distance of the 16th */ \
 	X(store_max, 96)   /* STOREs of one publication */ \
@@ -48,7 +48,7 @@ struct kith_peerbook;
 	X(rate, 20) /* requests per second and group */ \
 	X(burst, 100) \
 	X(reserve_pct, 50) /* of every budget for known peers */ \
-	X(pair_keys, 32)  /* cached pair keys */ \
+	X(pair_keys, 32)   /* cached pair keys */ \
 	X(cookies, 128)    /* cached address cookies */
 
 /* The parameters; the fields are those of KITH_DHT_PARAMS. */

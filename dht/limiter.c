@@ -99,8 +99,8 @@ static struct kith__tokens *obtain(struct kith_dht *d, uint32_t tag, uint32_t bu
 			best = t;
 	}
 	/* A bucket that is full again says what none would say. */
-	if (i == PROBES && refilled(best, d->params.rate, d->params.burst, ms) <
-				   d->params.burst * 1000u)
+	if (i == PROBES &&
+	    refilled(best, d->params.rate, d->params.burst, ms) < d->params.burst * 1000u)
 		l->grow = true;
 	*best = (struct kith__tokens){tag, ms, burst * 1000u};
 	return best;

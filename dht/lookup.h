@@ -68,7 +68,7 @@ struct kith__lookup {
 	struct kith__cand *cand;
 	size_t count, cap;
 	unsigned fast, flying; /* slots in use; requests under way with slow ones */
-	unsigned slow, large; /* soft timeouts so far; 1,232 B requests to strangers */
+	unsigned slow, large;  /* soft timeouts so far; 1,232 B requests to strangers */
 	unsigned requests, stores, stores_flying, acks, answered, agree, repaired;
 	unsigned hops_found, requests_found;
 	uint64_t bytes, bytes_found;

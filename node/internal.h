@@ -337,7 +337,9 @@ struct kith_node {
 		kith_time at;
 	} told[8];
 	size_t tolds;
-	bool dht_ready;
+	bool dht_ready, reach_server;
+	uint32_t reach_changes; /* of the own addresses */
+	uint64_t reach_day;     /* of the key that the DHT goes by */
 	kith_time started, phase_since;
 	enum kith_node_phase phase;
 	struct kith_tagbook *tagbook;
@@ -496,6 +498,12 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 /* restore.c: at the end of loading, when the database is older than its profile */
 void kith__restored(struct kith_node *n);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
+/* reach.c: can others reach this node? The DHT's mode, and the key it goes by. */
+void kith__reach_key(const struct kith_node *n, uint8_t secret[static 32]);
+void kith__reach_observed(struct kith_node *n, const struct kith_addr *addr);
+void kith__reach_changed(struct kith_node *n); /* other own addresses */
+void kith__reach_tick(struct kith_node *n);
+
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
 /* Somebody at `from` sees us at `addr`. */

@@ -10,10 +10,10 @@
 #include "base/alloc.h"
 #include "sim/lab.h"
 
-int sim_wrap_dh(uint8_t out[static 32], const uint8_t sk[static 32], const uint8_t pk[static 32])
-	__asm__("__wrap_kith_dh");
-int sim_real_dh(uint8_t out[static 32], const uint8_t sk[static 32], const uint8_t pk[static 32])
-	__asm__("__real_kith_dh");
+int sim_wrap_dh(uint8_t out[static 32], const uint8_t sk[static 32],
+		const uint8_t pk[static 32]) __asm__("__wrap_kith_dh");
+int sim_real_dh(uint8_t out[static 32], const uint8_t sk[static 32],
+		const uint8_t pk[static 32]) __asm__("__real_kith_dh");
 void sim_wrap_dh_public(uint8_t pk[static 32],
 			const uint8_t sk[static 32]) __asm__("__wrap_kith_dh_public");
 void sim_real_dh_public(uint8_t pk[static 32],

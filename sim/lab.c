@@ -81,8 +81,8 @@ static struct kith_addr address_of(const struct sim_lab *w, uint32_t i)
 
 uint32_t sim_lab_at(const struct sim_lab *w, const struct kith_addr *a)
 {
-	uint32_t i = (uint32_t)(a->ip[12] - 12) | (uint32_t)a->ip[13] << 6 |
-		     (uint32_t)a->ip[14] << 14;
+	uint32_t i =
+		(uint32_t)(a->ip[12] - 12) | (uint32_t)a->ip[13] << 6 | (uint32_t)a->ip[14] << 14;
 	uint32_t prefix = (uint32_t)(a->ip[12] - GROUND_NET) * 250u + a->ip[13];
 
 	if (a->ip[12] == STORM_NET)
@@ -336,8 +336,10 @@ static void handle(struct sim_lab *w, const struct sim_event *e)
 		return;
 	}
 	if (e->kind == SIM_PACKET) {
-		struct kith_dgram_in in = {
-			.remote = e->from, .local = e->to, .data = e->data, .len = e->len};
+		struct kith_dgram_in in = {.remote = e->from,
+					   .local = e->to,
+					   .data = e->data,
+					   .len = e->len};
 
 		(void)kith_dht_input(n->dht, &in, w->now);
 	} else {

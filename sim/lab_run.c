@@ -285,8 +285,8 @@ static void die(struct sim_lab *w)
 	uint32_t want = (uint32_t)((uint64_t)w->plan.nodes * w->plan.lab.die_ppm / 1000000u);
 
 	for (uint64_t n = 0; want > 0; n++) {
-		uint32_t i = sim_draw_below(&w->draw, SIM_DRAW_FAULT, 1, 1, n,
-					    w->honest + w->sybils);
+		uint32_t i =
+			sim_draw_below(&w->draw, SIM_DRAW_FAULT, 1, 1, n, w->honest + w->sybils);
 
 		if (w->node[i].dead)
 			continue;
@@ -308,8 +308,8 @@ static void storm(struct sim_lab *w)
 			uint8_t *r = w->record + (size_t)made * KITH_RECORD;
 
 			KITH_ASSERT(make_record(w, made, &key, r));
-			KITH_ASSERT(kith_dht_publish(w->node[i].dht, r, KITH_RECORD, &op,
-						     w->now) == KITH_OK);
+			KITH_ASSERT(kith_dht_publish(w->node[i].dht, r, KITH_RECORD, &op, w->now) ==
+				    KITH_OK);
 		}
 		sim_lab_turn(w, i);
 	}

@@ -177,7 +177,7 @@ static bool parse_scaled(const char *text, enum unit unit, uint64_t *out)
 	} scales[] = {
 		{"us", TIME, 1},         {"ms", TIME, 1000},       {"s", TIME, 1000000},
 		{"min", TIME, 60000000}, {"h", TIME, 3600000000u}, {"d", TIME, 86400000000u},
-		{"%", SHARE, 10000},     {"", COUNT, 1},            {"", RATIO, 1000},
+		{"%", SHARE, 10000},     {"", COUNT, 1},           {"", RATIO, 1000},
 	};
 	unsigned long long whole;
 	unsigned long long part = 0;
@@ -293,9 +293,8 @@ bool sim_scenario_check(const struct sim_plan *p, const char *name)
 
 	if (p->lab.on)
 		wrong = p->lab.records == 0 && p->lab.lookups != 0 ? "lookups without records"
-			: p->latency_min_us > p->latency_max_us
-				? "a minimum is above its maximum"
-				: NULL;
+			: p->latency_min_us > p->latency_max_us ? "a minimum is above its maximum"
+								: NULL;
 	else if (p->nodes > SIM_NODES_MAX)
 		wrong = "too many whole nodes";
 	else if (p->always_on >= p->nodes)

@@ -18,8 +18,8 @@
 #include "node/node.h"
 #include "store/store.h"
 
-#define SIM_NODES_MAX 1000u   /* whole nodes */
-#define SIM_LAB_MAX   100000u /* bare DHT nodes */
+#define SIM_NODES_MAX 1000u      /* whole nodes */
+#define SIM_LAB_MAX   100000u    /* bare DHT nodes */
 #define SIM_WORLD     UINT32_MAX /* dst of events that are not for a node */
 
 /* ---- queue.c ---- */
