@@ -27,20 +27,18 @@ uint32_t kith__seal_ahead(const struct kith_contact *c)
 	return (uint32_t)kith__outbox_waiting(c) < ns ? (uint32_t)kith__outbox_waiting(c) : ns;
 }
 
-/* Those loaded at the start are taken for the last frames of the chain, so that their acks open the
- * window again. */
+/* The un-acked ones are taken for the last of the chain, so that their acks count. */
 static void know_chain(struct kith_contact *c)
 {
-	uint32_t ahead = kith__seal_ahead(c);
-	size_t sealed = kith__outbox_waiting(c);
-	size_t i;
+	uint32_t ns = c->ratchet->has_cks ? c->ratchet->ns : 0;
+	uint32_t waiting = (uint32_t)kith__outbox_waiting(c);
+	uint32_t i;
 
 	if (c->chain_known)
 		return;
-	for (i = 0; i < sealed; i++)
-		c->out[i]->chain_n =
-			sealed - i > ahead ? UINT32_MAX : c->ratchet->ns - (uint32_t)(sealed - i);
-	c->chain_seen = (c->ratchet->has_cks ? c->ratchet->ns : 0) - kith__seal_ahead(c);
+	for (i = 0; i < waiting; i++)
+		c->out[i]->chain_n = ns + i < waiting ? UINT32_MAX : ns + i - waiting;
+	c->chain_seen = ns - kith__seal_ahead(c);
 	c->chain_known = true;
 }
 

@@ -58,6 +58,7 @@ static void live(const struct test_disk *disk, unsigned number)
 	twin.rng[0] = p.rng[PAIR_NODES - 1]; /* a stream of its own: another machine */
 	disk_copy(&twin.disk[0], disk);
 	pair_restart(&twin, 0, false);
+	pair_run(&twin, 4 * (kith_time)KITH_US_PER_S); /* nobody is there to ask for a newer copy */
 	for (unsigned k = 0; k < 3; k++) {
 		(void)snprintf(text, sizeof(text), "the twin %u says %u", number, k);
 		if (pair_say_only(&twin, 0, 100000 + number * 4 + k, text, strlen(text)) == KITH_OK)

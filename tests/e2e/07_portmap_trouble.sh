@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # What goes wrong with home routers: none, one that is silent, restarts, changes its address, gives
-# the port to another host, stands behind a second one, or is hostile. kithd says what is the matter,
-# mends what can be mended, and never waits.
+# the port to another host, stands behind a second one, or is hostile. kithd says what is the
+# matter, mends what can be mended, and never waits.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/router.sh"
