@@ -168,8 +168,8 @@ TEST(what_waits_on_a_node_ends_when_it_goes)
 	{
 		struct kith_profile_result r = {.call = d.ask.call, .status = KITH_OK};
 
-		kith_control_profile_done(d.c, &r);
-		kith_control_profile_done(d.c, &r); /* once only */
+		kith_control_profile_done(d.c, &r, d.now);
+		kith_control_profile_done(d.c, &r, d.now); /* once only */
 	}
 	CHECK_EQ(desk_code(desk_take(&d)), 0);
 	CHECK(desk_take(&d) == NULL);
@@ -187,7 +187,7 @@ TEST(a_gone_caller_and_its_host_task)
 	kith_control_close(d.c, d.caller);
 	r.call = d.ask.call;
 	kith_control_profile_progress(d.c, r.call, 1, 2, d.now);
-	kith_control_profile_done(d.c, &r);
+	kith_control_profile_done(d.c, &r, d.now);
 	CHECK(desk_take(&d) == NULL);
 	CHECK_OK(kith_control_open(d.c, KITH_RIGHTS_ALL, &d.caller));
 	kith_control_descriptor(d.c, d.caller, 77);
