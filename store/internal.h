@@ -26,6 +26,7 @@ struct kith_profile {
 	struct kith_disk disk;
 	int lock;
 	size_t page;
+	int schema_last;                /* tests: the last schema step to take; 0 = all */
 	bool plain;                     /* databases unsealed: tests and comparisons only */
 	uint64_t reserve_bytes;         /* 0 = no reserve file */
 	uint64_t wal_room;              /* step by which logs grow ahead; 0 = with each frame */
