@@ -73,8 +73,7 @@ static bool may_ask(const struct kith__lookup *l, const struct kith__cand *c, bo
 {
 	if (l->found)
 		return false;
-	return near || c->depth == 0 ||
-	       (l->wide && c->depth == 1 && l->kind == KITH__LOOK_VALUE);
+	return near || c->depth == 0 || (l->wide && c->depth == 1 && l->kind == KITH__LOOK_VALUE);
 }
 
 /* What a round trip to the candidate may take, 0.25 ms. */

@@ -24,7 +24,7 @@ static bool crowded(const struct gather *g, const struct kith_addr *addr)
 		return false;
 	for (i = 0; i < g->count; i++)
 		if (kith__same_group(&kith__entry_peer(g->t, &g->t->entry[g->out[i]])->addr, addr,
-			       KITH_WIDTH_NEAR))
+				     KITH_WIDTH_NEAR))
 			same++;
 	return same >= KITH__NEAR_MAX;
 }
