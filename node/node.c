@@ -14,7 +14,10 @@
 
 uint64_t kith__wall_ms(const struct kith_node *n)
 {
-	return n->wall_base_ms + (n->now - n->wall_base_at) / KITH_US_PER_MS;
+	/* A call of the turn in which the node was made may carry the turn's earlier time. */
+	kith_time since = n->now > n->wall_base_at ? n->now - n->wall_base_at : 0;
+
+	return n->wall_base_ms + since / KITH_US_PER_MS;
 }
 
 uint64_t kith__wall_s(const struct kith_node *n)
