@@ -76,7 +76,9 @@ struct kithd {
 	uint8_t *seeds;
 	size_t seeds_len;
 	uint8_t node_secret[32];
-	int portmap_fd; /* to kith-portmap until the driver takes it; -1 = none */
+	int portmap_fd;     /* to kith-portmap until the driver takes it; -1 = none */
+	bool portmap_there; /* the helper runs */
+	const struct kith_node *portmap_told; /* the node that knows it */
 };
 
 /* config.c: sets one key of a section, as the file does. NULL, or a sentence that says what is

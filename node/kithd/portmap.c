@@ -85,17 +85,20 @@ void kith__kithd_portmap_start(struct kithd *k)
 
 void kith__kithd_portmap_attach(struct kithd *k)
 {
-	bool there = k->portmap_fd >= 0 && kith_driver_portmap_open(k->driver, k->portmap_fd);
-
+	k->portmap_there = k->portmap_fd >= 0 && kith_driver_portmap_open(k->driver, k->portmap_fd);
 	k->portmap_fd = -1;
-	if (there)
-		kith_node_portmap_helper(k->node, true, kith_driver_now(k->driver));
 }
 
 void kith__kithd_portmap_turn(struct kithd *k, kith_time now)
 {
 	struct kith_portmap_ask ask;
 
+	if (k->node == NULL) /* no profile yet, or a locked one */
+		return;
+	if (k->portmap_there && k->portmap_told != k->node) {
+		k->portmap_told = k->node;
+		kith_node_portmap_helper(k->node, true, now);
+	}
 	while (kith_node_portmap_ask(k->node, &ask, now))
 		if (!kith_driver_portmap(k->driver, &ask))
 			return;
@@ -107,9 +110,12 @@ void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r)
 	kith_time now = kith_driver_now(k->driver);
 
 	if (r != NULL) {
-		kith_node_portmap_reply(k->node, r, now);
+		if (k->node != NULL)
+			kith_node_portmap_reply(k->node, r, now);
 		return;
 	}
+	k->portmap_there = false;
 	kith__kithd_say(k, KITH_LOG_WARN, "kith-portmap has ended; UPnP is not tried any more.");
-	kith_node_portmap_helper(k->node, false, now);
+	if (k->node != NULL)
+		kith_node_portmap_helper(k->node, false, now);
 }
