@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/crypto.h"
 
 static void *heap_resize(void *ctx, void *p, size_t size)
 {
@@ -67,6 +70,13 @@ void kith_alloc_free(const struct kith_alloc *a, void *p)
 		return;
 	a = or_heap(a);
 	(void)a->resize(a->ctx, p, 0);
+}
+
+void kith_alloc_wipe(void *p)
+{
+	if (p != NULL)
+		kith_wipe(p, malloc_usable_size(p));
+	kith_alloc_free(NULL, p);
 }
 
 void *kith_alloc_copy(const struct kith_alloc *a, const void *src, size_t len)

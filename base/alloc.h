@@ -30,6 +30,9 @@ void *kith_alloc_resize(const struct kith_alloc *a, void *p, size_t count, size_
 /* Gives `p` back; NULL is legal. */
 void kith_alloc_free(const struct kith_alloc *a, void *p);
 
+/* Wipes a piece of the C heap, whole, and gives it back; NULL is legal. */
+void kith_alloc_wipe(void *p);
+
 /* A heap-allocated copy of `len` bytes (one spare byte, zero, behind them); NULL: no memory. */
 void *kith_alloc_copy(const struct kith_alloc *a, const void *src, size_t len) KITH_MUST_USE;
 

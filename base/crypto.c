@@ -128,12 +128,12 @@ void kith_wipe(void *p, size_t len)
 
 bool kith_equal(const void *a, const void *b, size_t len)
 {
-	return len == 0 || sodium_memcmp(a, b, len) == 0;
+	return sodium_memcmp(a, b, len) == 0; /* no branch: an empty comparison is equal there */
 }
 
 bool kith_is_zero(const void *p, size_t len)
 {
-	return len == 0 || sodium_is_zero(p, len) == 1;
+	return sodium_is_zero(p, len) == 1;
 }
 
 /* ---- X25519 ---- */

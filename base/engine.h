@@ -37,10 +37,11 @@ struct kith_job {
 };
 
 enum kith_notice_kind {
-	KITH_NOTICE_WALL,      /* wall_ms: first call, then each minute and at jumps */
-	KITH_NOTICE_LOCAL,     /* addrs: own interface addresses with the bound port */
-	KITH_NOTICE_RESUME,    /* sleep or clone detected: drop all sessions unsent */
-	KITH_NOTICE_SEND_ERROR /* addrs[0]: destination the system refused */
+	KITH_NOTICE_WALL,       /* wall_ms: first call, then each minute and at jumps */
+	KITH_NOTICE_LOCAL,      /* addrs: own interface addresses with the bound port */
+	KITH_NOTICE_RESUME,     /* sleep or clone detected: drop all sessions unsent */
+	KITH_NOTICE_SEND_ERROR, /* addrs[0]: destination the system refused */
+	KITH_NOTICE_GATEWAY /* addrs: IPv4 gateway, own address to it; the same of IPv6; or none */
 };
 
 struct kith_notice {

@@ -110,6 +110,7 @@
 	X(DB_COMMIT, "db.commit") \
 	X(DB_BODY, "db.body") \
 	X(DB_HANDLE, "db.handle") \
+	X(BK_FILE, "bk.file") \
 	X(LOG_ID, "log.id")
 
 /* KITH_L_NONCE, KITH_L_CAP, .. in the order of the table. */

@@ -14,14 +14,16 @@
 #define KITH_DGRAM_SAFE 1200u /* passes every path seen; start of path MTU discovery */
 
 /* ---- net ---- */
-#define KITH_NET_SESSIONS_MAX     4608u  /* 4,096 mailbox links of an always-on peer + own ones */
-#define KITH_NET_PENDING_MAX      64u    /* own handshakes at once (transport.md 3) */
-#define KITH_NET_PENDING_PER_ADDR 4u     /* trials of msg2 per source address */
-#define KITH_NET_HALFOPEN_MAX     1024u  /* 400 B each, 10 s life */
-#define KITH_NET_LINK_PEERS_MAX   8192u  /* 4,096 contacts, two devices each */
-#define KITH_NET_MSG_MAX          65536u /* largest message */
-#define KITH_NET_MSG_PARTIAL_MAX  256u   /* incomplete messages per session */
-#define KITH_NET_SESSIONS_OWN     512u /* of them kept free of strangers: contacts and own links */
+#define KITH_NET_SESSIONS_MAX     4608u /* 4,096 mailbox links of an always-on peer + own ones */
+#define KITH_NET_PENDING_MAX      64u   /* own handshakes at once (transport.md 3) */
+#define KITH_NET_PENDING_PER_ADDR 4u    /* trials of msg2 per source address */
+#define KITH_NET_HALFOPEN_MAX     1024u /* 400 B each, 10 s life */
+#define KITH_NET_LINK_PEERS_MAX   8192u /* 4,096 contacts, two devices each */
+#define KITH_NET_LINKS_PER_KEY \
+	16u /* contacts that claim one link key: its hint is tried for each */
+#define KITH_NET_MSG_MAX         65536u /* largest message */
+#define KITH_NET_MSG_PARTIAL_MAX 256u   /* incomplete messages per session */
+#define KITH_NET_SESSIONS_OWN    512u   /* of them kept free of strangers: contacts and own links */
 #define KITH_NET_PARTIAL_STRANGERS_MAX \
 	33554432u                           /* unfinished messages of all who use us as a server */
 #define KITH_NET_MSG_BUFFER_MAX    1048576u /* their bytes, and unacked bytes out, per session */
@@ -73,6 +75,10 @@
 		   */
 
 /* ---- node (store.md 11, mailbox.md, crypto.md 5) ---- */
+#define KITH_SEARCH_MAX        256u  /* bytes of a query (client.md 2.2) */
+#define KITH_SEARCH_TERMS_MAX  8u    /* words of it: each costs a walk of the index */
+#define KITH_SEARCH_TAIL_MAX   10000 /* messages that a search looks through itself: < 10 ms */
+#define KITH_HANDLES           32u   /* remembered API handles: each saves four hashes */
 #define KITH_CONTACTS_MAX      4096u
 #define KITH_CAPS_MAX          16u      /* live invitations */
 #define KITH_REQUESTS_MAX      256u     /* pending, incoming */
@@ -108,9 +114,9 @@
 #define KITH_KNOCK_TABLES_MAX  96u      /* 6 MiB: 16 caps at 5 mailboxes, and some midnights */
 #define KITH_KNOCK_WAITS_MAX   65536u   /* tags that wait for such tables: 2 MiB */
 #define KITH_MBOX_ORDERS_MAX   4096u    /* waiting PUT, GET, DELETE: 16 MiB of blobs */
-#define KITH_MBOX_ORDER_LINKS  16u      /* one-shot links at once (mailbox.md 6) */
-#define KITH_FETCH_WANTS_MAX   8192u    /* blobs known to wait; then listing pauses: 2 MiB */
-#define KITH_FETCH_CURSORS_MAX 1024u    /* 16 mailboxes, 19 secrets each, and former ones */
+#define KITH_MBOX_ORDER_LINKS  40u   /* one-shot links at once: eight to each of five mailboxes */
+#define KITH_FETCH_WANTS_MAX   8192u /* blobs known to wait; then listing pauses: 2 MiB */
+#define KITH_FETCH_CURSORS_MAX 1024u /* 16 mailboxes, 19 secrets each, and former ones */
 
 /* ---- control (client.md 2) ---- */
 #define KITH_CONTROL_LINE_MAX     1048576u /* one JSON line with its newline */
@@ -118,5 +124,6 @@
 #define KITH_CONTROL_CALLERS_MAX  32u /* connections of the Unix socket */
 #define KITH_CONTROL_INFLIGHT_MAX 64u /* calls per connection */
 #define KITH_CONTROL_BATCH_MAX    64u
+#define KITH_PASSPHRASE_MAX       1024u /* bytes: one cell of locked memory */
 
 #endif

@@ -154,6 +154,16 @@ static int check_signature(const uint8_t record[KITH_RECORD])
 	return kith_sign_verify(record + AT_SIG, record, KITH_L_REC_SIG, part, SIGNED);
 }
 
+int kith_record_check_known(const uint8_t record[static KITH_RECORD], struct kith_id *key,
+			    uint64_t *seq)
+{
+	int err = check_signature(record);
+
+	if (err == KITH_OK)
+		kith_record_peek(record, key, seq);
+	return err;
+}
+
 int kith_record_check(const uint8_t record[static KITH_RECORD], struct kith_id *key, uint64_t *seq)
 {
 	int err = check_signature(record);

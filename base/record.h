@@ -39,6 +39,10 @@ int kith_record_make(uint8_t out[static KITH_RECORD], const struct kith_record_s
  * *seq. Errors: KITH_E_MALFORMED, KITH_E_AUTH. */
 int kith_record_check(const uint8_t record[static KITH_RECORD], struct kith_id *key, uint64_t *seq)
 	KITH_MUST_USE;
+/* The same for a record whose key was checked before with another record: the signature alone. The
+ * DHT key is a hash of the blinded one, so what is held under it tells. */
+int kith_record_check_known(const uint8_t record[static KITH_RECORD], struct kith_id *key,
+			    uint64_t *seq) KITH_MUST_USE;
 /* Cheap look without checks: DHT key and seq as the bytes claim them. */
 void kith_record_peek(const uint8_t record[static KITH_RECORD], struct kith_id *key, uint64_t *seq);
 /* kith_record_check, and that it is the record of `s` in period n; then opens the content. */

@@ -109,6 +109,23 @@ static bool is_dangerous(uint32_t cp)
 	return (cp & 0xfffe) == 0xfffe || in_table(table, sizeof(table) / sizeof(table[0]), cp);
 }
 
+bool kith_text_plain(const char *text, size_t len)
+{
+	bool blank = true;
+	size_t at = 0;
+
+	while (at < len) {
+		uint32_t cp;
+		size_t n = decode(text + at, len - at, &cp);
+
+		if (n == 0 || is_dangerous(cp))
+			return false;
+		blank = blank && cp == ' ';
+		at += n;
+	}
+	return !blank;
+}
+
 /* Letters of scripts that use joiners, and emoji. Latin, Greek and Cyrillic have no use for them,
  * so there a joiner could only hide. */
 static bool takes_joiner(uint32_t cp)

@@ -11,6 +11,10 @@
 /* True for well-formed UTF-8 (no overlong forms, no surrogates, <= U+10FFFF) without NUL. */
 bool kith_text_valid(const char *text, size_t len);
 
+/* True for one that can be shown as it is: valid, no control, direction, invisible or private
+ * character in it, and not blank. For names that people give themselves. */
+bool kith_text_plain(const char *text, size_t len);
+
 enum kith_text_mode {
 	KITH_TEXT_NAME, /* one line, cut at 32 columns with an ellipsis */
 	KITH_TEXT_BODY  /* newlines kept, every further line indented by `indent` spaces */

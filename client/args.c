@@ -28,6 +28,13 @@ static const struct {
 	[KITH__OPT_SINCE] = {"--since", true},
 	[KITH__OPT_READ] = {"--read", false},
 	[KITH__OPT_COUNT] = {"-n", true},
+	[KITH__OPT_PASSPHRASE] = {"--passphrase", false},
+	[KITH__OPT_NETWORK] = {"--network", true},
+	[KITH__OPT_WORK_BITS] = {"--work-bits", true},
+	[KITH__OPT_NEW] = {"--new", false},
+	[KITH__OPT_YES] = {"--yes", false},
+	[KITH__OPT_NO] = {"--no", false},
+	[KITH__OPT_IN] = {"--in", true},
 };
 
 /* Whether the first words name a short verb: then unknown options are no parameters. */

@@ -200,33 +200,64 @@ int kith__cmd_contacts(struct kith__cli *cli)
 	return KITH__EXIT_OK;
 }
 
+/* --yes and --no answer; on a terminal the question is asked after the digits were shown. 1: equal,
+ * 0: not, -1: nothing was said. */
+static int answered(const struct kith__cli *cli, bool ask)
+{
+	char line[16];
+
+	if ((cli->given & (KITH__OPT_BIT(YES) | KITH__OPT_BIT(NO))) != 0)
+		return (cli->given & KITH__OPT_BIT(YES)) != 0;
+	if (!ask || cli->quiet || cli->json || !cli->tty || !kith__cli_asks())
+		return -1;
+	(void)fputs("Are they equal? [y/n, Enter = later] ", stdout);
+	(void)fflush(stdout);
+	if (fgets(line, sizeof(line), stdin) == NULL || (line[0] != 'y' && line[0] != 'n'))
+		return -1;
+	return line[0] == 'y';
+}
+
+static void show_digits(const struct kith__cli *cli, const json_t *r, const json_t *k)
+{
+	const char *digits = kith__cli_text(r, "digits");
+
+	if (strlen(digits) != 60)
+		return;
+	for (int i = 0; i < 12; i++)
+		(void)printf("%.5s%s", digits + (size_t)i * 5, i % 4 == 3 ? "\n" : " ");
+	if (cli->quiet)
+		return;
+	(void)fputs("Compare these digits with ", stdout);
+	(void)kith__cli_show(stdout, KITH_TEXT_NAME, 0, kith__cli_title(k));
+	(void)fputs(" face to face or in a call: they must be equal.\n", stdout);
+}
+
 int kith__cmd_verify(struct kith__cli *cli)
 {
 	json_t *k = kith__cli_contact(cli, cli->word[0]);
-	json_t *r;
-	const char *digits;
+	json_t *r = NULL, *params;
+	int equal = answered(cli, false);
 
-	if (k == NULL)
-		return cli->exit_code;
-	r = kith__cli_call(cli, "contact.verify",
-			   json_pack("{s:O}", "contact", json_object_get(k, "contact")));
-	if (r == NULL) {
-		json_decref(k);
-		return cli->exit_code;
+	for (int pass = 0; k != NULL && pass < 2; pass++) {
+		params = json_pack("{s:O}", "contact", json_object_get(k, "contact"));
+		if (equal >= 0)
+			(void)json_object_set_new(params, "verified", json_boolean(equal));
+		json_decref(r);
+		r = kith__cli_call(cli, "contact.verify", params);
+		if (r == NULL || cli->json)
+			break;
+		if (pass == 0)
+			show_digits(cli, r, k);
+		if (equal >= 0 || (equal = answered(cli, true)) < 0)
+			break;
 	}
-	digits = kith__cli_text(r, "digits");
-	if (cli->json) {
+	if (r != NULL && cli->json)
 		kith__cli_line(r);
-	} else if (strlen(digits) == 60) {
-		for (int i = 0; i < 12; i++)
-			(void)printf("%.5s%s", digits + (size_t)i * 5, i % 4 == 3 ? "\n" : " ");
-		if (!cli->quiet) {
-			(void)fputs("Compare these digits with ", stdout);
-			(void)kith__cli_show(stdout, KITH_TEXT_NAME, 0, kith__cli_title(k));
-			(void)fputs(" face to face or in a call: they must be equal.\n", stdout);
-		}
-	}
-	json_decref(r);
+	else if (r != NULL && equal >= 0 && !cli->quiet)
+		(void)puts(equal == 1 ? "Marked as verified." : "Marked as not verified.");
 	json_decref(k);
+	if (r == NULL)
+		return cli->exit_code;
+	json_decref(r);
 	return KITH__EXIT_OK;
 }

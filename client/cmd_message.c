@@ -281,8 +281,7 @@ int kith__cmd_history(struct kith__cli *cli)
 
 /* ---- tail ---- */
 
-/* The title of the contact whose conversation it is; asked for once per conversation. */
-static const char *title_of(struct kith__cli *cli, json_t *titles, const char *conversation)
+const char *kith__cli_title_of(struct kith__cli *cli, json_t *titles, const char *conversation)
 {
 	const json_t *known = json_object_get(titles, conversation);
 	json_t *v, *k;
@@ -310,7 +309,8 @@ static void show_event(struct kith__cli *cli, json_t *titles, const json_t *even
 	size_t i;
 
 	if (strcmp(type, "message.new") == 0 || strcmp(type, "message.state") == 0) {
-		const char *who = title_of(cli, titles, kith__cli_text(event, "conversation"));
+		const char *who =
+			kith__cli_title_of(cli, titles, kith__cli_text(event, "conversation"));
 
 		json_array_foreach(messages, i, item) kith__cli_message(cli, item, who);
 	} else if (strcmp(type, "request.new") == 0) {

@@ -95,10 +95,35 @@ void kith__cli_disconnect(struct kith__cli *cli)
 	cli->events = NULL;
 }
 
+/* As send, with cli->pass_fd beside the first byte. */
+static ssize_t send_some(struct kith__cli *cli, const char *bytes, size_t len)
+{
+	_Alignas(struct cmsghdr) uint8_t aside[CMSG_SPACE(sizeof(int))] = {0};
+	char first = bytes[0];
+	struct iovec part = {&first, 1};
+	struct msghdr m = {.msg_iov = &part,
+			   .msg_iovlen = 1,
+			   .msg_control = aside,
+			   .msg_controllen = sizeof(aside)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	ssize_t n;
+
+	if (cli->pass_fd < 0)
+		return send(cli->fd, bytes, len, MSG_NOSIGNAL);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &cli->pass_fd, sizeof(int));
+	n = sendmsg(cli->fd, &m, MSG_NOSIGNAL);
+	if (n == 1)
+		cli->pass_fd = -1;
+	return n;
+}
+
 bool kith__cli_send(struct kith__cli *cli, const char *bytes, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = send(cli->fd, bytes, len, MSG_NOSIGNAL);
+		ssize_t n = send_some(cli, bytes, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -161,8 +186,17 @@ static int exit_of(json_int_t code)
 	case -32000: return KITH__EXIT_LOCKED;
 	case -32001: return KITH__EXIT_DENIED;
 	case -32002: return KITH__EXIT_NAME;
+	case -32010: return KITH__EXIT_DENIED;
 	default: return KITH__EXIT_REFUSED;
 	}
+}
+
+/* When the next passphrase is looked at. */
+static void wait_words(json_int_t ms)
+{
+	if (ms > 0)
+		(void)fprintf(stderr, " The next try counts in %lld s.",
+			      (long long)(ms + 999) / 1000);
 }
 
 static void explain(struct kith__cli *cli, const json_t *error)
@@ -181,7 +215,12 @@ static void explain(struct kith__cli *cli, const json_t *error)
 		(void)fputs(")", stderr);
 	}
 	if (cli->error_code == -32000)
-		(void)fputs(" `kith up` makes a profile.", stderr);
+		(void)fputs(json_is_true(json_object_get(json_object_get(error, "data"), "absent"))
+				    ? " `kith up` makes one."
+				    : " `kith unlock` opens it.",
+			    stderr);
+	if (cli->error_code == -32010)
+		wait_words(kith__cli_int(json_object_get(error, "data"), "retry_after_ms"));
 	(void)fputs("\n", stderr);
 }
 
@@ -194,7 +233,9 @@ static json_t *answer(struct kith__cli *cli, json_int_t id)
 		json_t *result = json_object_get(line, "result");
 		json_t *error = json_object_get(line, "error");
 
-		if (json_object_get(line, "method") != NULL) {
+		if (strcmp(kith__cli_text(line, "method"), "progress") == 0) {
+			kith__cli_progress(cli, json_object_get(line, "params"));
+		} else if (json_object_get(line, "method") != NULL) {
 			if (cli->events == NULL)
 				cli->events = json_array();
 			(void)json_array_append(cli->events, json_object_get(line, "params"));
@@ -236,6 +277,7 @@ json_t *kith__cli_call(struct kith__cli *cli, const char *method, json_t *params
 	(void)json_dumpb(line, text, len, JSON_COMPACT);
 	text[len] = '\n';
 	sent = kith__cli_send(cli, text, len + 1);
+	kith_wipe(text, len); /* it may hold a passphrase */
 	kith_alloc_free(NULL, text);
 	json_decref(line);
 	if (!sent) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/crypto.h"
 #include "base/text.h"
 
 /* Exit codes (client.md 5.1). */
@@ -41,6 +42,13 @@ enum kith__cli_option {
 	KITH__OPT_SINCE,
 	KITH__OPT_READ,
 	KITH__OPT_COUNT,
+	KITH__OPT_PASSPHRASE,
+	KITH__OPT_NETWORK,
+	KITH__OPT_WORK_BITS,
+	KITH__OPT_NEW,
+	KITH__OPT_YES,
+	KITH__OPT_NO,
+	KITH__OPT_IN,
 	KITH__OPTIONS
 };
 #define KITH__OPT_BIT(o) (1u << KITH__OPT_##o)
@@ -64,14 +72,16 @@ struct kith__cli {
 	size_t params;
 	bool json, quiet, tty, colour, utf8;
 	const struct kith__verb *verb;
-	int fd; /* -1 = not connected */
+	int fd;      /* -1 = not connected */
+	int pass_fd; /* goes with the next call; -1 = none */
 	char *in;
 	size_t in_len, in_cap;
 	json_int_t next_id;
 	json_t *events; /* notifications that came while an answer was awaited */
 	int exit_code;  /* of the last failed call */
 	json_int_t error_code;
-	bool silent; /* errors of calls are not printed */
+	bool silent;   /* errors of calls are not printed */
+	bool progress; /* a line of progress stands on the terminal */
 };
 
 /* A short verb: which options and how many words it takes. */
@@ -115,6 +125,9 @@ json_t *kith__cli_event(struct kith__cli *cli);
 
 /* name.c: the contact that `name` means (new reference), or NULL: printed, exit_code is set. */
 json_t *kith__cli_contact(struct kith__cli *cli, const char *name);
+/* The title of the contact whose conversation it is; asked for once per conversation and kept in
+ * `titles`. */
+const char *kith__cli_title_of(struct kith__cli *cli, json_t *titles, const char *conversation);
 /* All items of a paged list method, or NULL. */
 json_t *kith__cli_list(struct kith__cli *cli, const char *method);
 
@@ -141,15 +154,45 @@ bool kith__cli_items(const struct kith__cli *cli, const json_t *items);
 /* "kith: " and a sentence on stderr. */
 __attribute__((format(printf, 1, 2))) void kith__cli_complain(const char *format, ...);
 
+/* show.c: how far a long call is: a bar on a terminal, else nothing. */
+void kith__cli_progress(struct kith__cli *cli, const json_t *params);
+
 /* draw.c: a QR symbol {"size","rows"} of `text`; asks for level L when M does not fit. */
 void kith__cli_qr(struct kith__cli *cli, const json_t *qr, const char *text);
+
+/* secret.c: reads a passphrase: asked for on the terminal without echo (`twice`: until both are
+ * equal), else one line of standard input. `out` holds KITH_PASSPHRASE_MAX + 2 bytes. False: there
+ * was none; a sentence was printed. The caller wipes it. */
+bool kith__cli_secret(const char *prompt, bool twice, char *out);
+bool kith__cli_asks(void); /* standard input is a terminal */
+
+/* cmd_keys.c: whether the open profile has a passphrase; *known false: there is no open one (said).
+ */
+bool kith__cli_protected(struct kith__cli *cli, bool *known);
+/* Unlocks the profile with what is typed; the exit code. */
+int kith__cli_unlock(struct kith__cli *cli);
+/* hello: whether the profile is locked, and whether there is one. False: cli->exit_code. */
+bool kith__cli_hello(struct kith__cli *cli, bool *locked, bool *there);
 
 /* up.c: starts kithd; false: a sentence was printed. */
 bool kith__cli_start(struct kith__cli *cli);
 
+/* file.c: a file that appears whole or not at all and replaces nothing. False: said. `part` holds
+ * KITH__PATH_MAX bytes. */
+#define KITH__PATH_MAX 4096u
+bool kith__cli_file_begin(const char *path, char part[KITH__PATH_MAX], int *fd);
+bool kith__cli_file_end(const char *path, const char *part, int fd, bool keep);
+
 /* cmd_*.c: the verbs. */
 int kith__cmd_up(struct kith__cli *cli);
 int kith__cmd_down(struct kith__cli *cli);
+int kith__cmd_unlock(struct kith__cli *cli);
+int kith__cmd_lock(struct kith__cli *cli);
+int kith__cmd_passphrase(struct kith__cli *cli);
+int kith__cmd_words(struct kith__cli *cli);
+int kith__cmd_backup(struct kith__cli *cli);
+int kith__cmd_restore(struct kith__cli *cli);
+int kith__cmd_export(struct kith__cli *cli);
 int kith__cmd_invite(struct kith__cli *cli);
 int kith__cmd_add(struct kith__cli *cli);
 int kith__cmd_requests(struct kith__cli *cli);
@@ -159,17 +202,20 @@ int kith__cmd_contacts(struct kith__cli *cli);
 int kith__cmd_verify(struct kith__cli *cli);
 int kith__cmd_send(struct kith__cli *cli);
 int kith__cmd_history(struct kith__cli *cli);
+int kith__cmd_search(struct kith__cli *cli);
 int kith__cmd_tail(struct kith__cli *cli);
 int kith__cmd_status(struct kith__cli *cli);
 int kith__cmd_mailboxes(struct kith__cli *cli);
+int kith__cmd_network_test(struct kith__cli *cli);
 int kith__cmd_mailbox_pin(struct kith__cli *cli);
 int kith__cmd_rpc(struct kith__cli *cli);
 /* complete.c: for the shells. */
 int kith__cmd_complete(struct kith__cli *cli);
 /* A method by its name. */
 int kith__cmd_method(struct kith__cli *cli, const char *method);
-/* Calls invitation.create; where there are too many, says how to end one. NULL: said. */
-json_t *kith__cli_invitation(struct kith__cli *cli, json_t *params);
+/* The link of the newest active invitation with the given label, or, where there is none and with
+ * --new, of a new one. NULL: said. */
+json_t *kith__cli_invitation(struct kith__cli *cli);
 /* Adds the owner of a link and says so. */
 int kith__cmd_add_link(struct kith__cli *cli, const char *link, const char *name);
 

@@ -120,7 +120,7 @@ static int run(struct kith__cli *cli)
 
 int main(int argc, char **argv)
 {
-	struct kith__cli cli = {.program = argv[0], .fd = -1};
+	struct kith__cli cli = {.program = argv[0], .fd = -1, .pass_fd = -1};
 	int code = KITH__EXIT_USAGE;
 
 	if (kith__cli_args(&cli, argc, argv)) {

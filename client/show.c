@@ -172,3 +172,16 @@ bool kith__cli_items(const struct kith__cli *cli, const json_t *items)
 	json_array_foreach(items, i, item) kith__cli_line(item);
 	return true;
 }
+
+void kith__cli_progress(struct kith__cli *cli, const json_t *params)
+{
+	json_int_t done = kith__cli_int(params, "done"), total = kith__cli_int(params, "total");
+
+	if (cli->quiet || cli->json || isatty(STDERR_FILENO) != 1 || total <= 0)
+		return;
+	(void)fprintf(stderr, "\r%3d %%  %lld of %lld MiB ", (int)(100 * done / total),
+		      (long long)(done >> 20), (long long)(total >> 20));
+	if (done >= total)
+		(void)fputs("\r\033[K", stderr);
+	(void)fflush(stderr);
+}

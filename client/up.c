@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "client/internal.h"
 
-#define PATH_BYTES         1024u
-#define LINK_BYTES_MAX     1024u
-#define NAME_BYTES_MAX     64u
-#define INVITATIONS_ENOUGH 8u
+#define PATH_BYTES     1024u
+#define LINK_BYTES_MAX 1024u
+#define NAME_BYTES_MAX 64u
 
 /* ---- starting kithd ---- */
 
@@ -56,8 +56,8 @@ static void make_folders(const char *path)
 _Noreturn static void become(const struct kith__cli *cli, const char *log, int ready)
 {
 	char program[PATH_BYTES], number[16];
-	const char *argv[8];
-	char *words[8];
+	const char *argv[12];
+	char *words[12];
 	int n = 0;
 	int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -74,6 +74,14 @@ _Noreturn static void become(const struct kith__cli *cli, const char *log, int r
 	if (cli->value[KITH__OPT_SOCKET] != NULL) {
 		argv[n++] = "--socket";
 		argv[n++] = cli->value[KITH__OPT_SOCKET];
+	}
+	if (cli->value[KITH__OPT_NETWORK] != NULL) {
+		argv[n++] = "--network";
+		argv[n++] = cli->value[KITH__OPT_NETWORK];
+	}
+	if (cli->value[KITH__OPT_WORK_BITS] != NULL) {
+		argv[n++] = "--work-bits";
+		argv[n++] = cli->value[KITH__OPT_WORK_BITS];
 	}
 	argv[n] = NULL;
 	memcpy(words, argv, sizeof(words)); /* exec takes them unconst and changes nothing */
@@ -159,64 +167,64 @@ static const char *ask_name(char out[NAME_BYTES_MAX + 2])
 	return len > 0 ? out : NULL;
 }
 
-/* Makes the profile if there is none. */
-static int profile(struct kith__cli *cli, bool *fresh)
+/* Makes one, protected if a passphrase is typed (or comes with --passphrase). */
+static int make(struct kith__cli *cli)
 {
 	const char *name = cli->value[KITH__OPT_NAME];
-	char typed[NAME_BYTES_MAX + 2];
-	json_t *r;
-	bool none;
+	bool piped = (cli->given & KITH__OPT_BIT(PASSPHRASE)) != 0;
+	char typed[NAME_BYTES_MAX + 2], pass[KITH_PASSPHRASE_MAX + 2] = "";
+	json_t *params, *r;
 
-	r = kith__cli_call(cli, "hello",
-			   json_pack("{s:s,s:s}", "client", "kith", "version", "0.1.0"));
-	if (r == NULL)
-		return cli->exit_code;
-	none = json_is_null(json_object_get(r, "profile"));
-	json_decref(r);
-	*fresh = none;
-	if (!none && name != NULL && cli->words == 0 && !cli->quiet)
-		kith__cli_complain("the profile has a name already; `kith identity set --name X` "
-				   "changes it.");
-	if (!none)
-		return KITH__EXIT_OK;
 	if (name == NULL)
 		name = ask_name(typed);
 	if (name == NULL) {
 		kith__cli_complain("a new profile needs a name: kith up --name X");
 		return KITH__EXIT_USAGE;
 	}
-	r = kith__cli_call(cli, "profile.create", json_pack("{s:s}", "name", name));
+	if ((piped || kith__cli_asks()) &&
+	    !kith__cli_secret("Passphrase (empty = none; protects this disk): ", true, pass))
+		return KITH__EXIT_USAGE;
+	params = json_pack("{s:s}", "name", name);
+	if (pass[0] != '\0')
+		(void)json_object_set_new(params, "passphrase", json_string(pass));
+	kith_wipe(pass, sizeof(pass));
+	r = kith__cli_call(cli, "profile.create", params);
 	if (r == NULL)
 		return cli->exit_code != KITH__EXIT_OK ? cli->exit_code : KITH__EXIT_REFUSED;
 	json_decref(r);
 	return KITH__EXIT_OK;
 }
 
-/* ---- what follows ---- */
-
-/* A node has room for 16 invitations; repeating `kith up` takes half of it at most. */
-static bool enough_invitations(struct kith__cli *cli)
+/* Makes the profile if there is none, opens it if it is locked. */
+static int profile(struct kith__cli *cli, bool *fresh)
 {
-	json_t *r = kith__cli_call(cli, "invitation.list", NULL);
-	size_t count = json_array_size(json_object_get(r, "items"));
+	bool locked = false, there = false;
 
-	if (count >= INVITATIONS_ENOUGH && cli->json)
-		kith__cli_line(r);
-	else if (count >= INVITATIONS_ENOUGH && !cli->quiet)
-		(void)printf("%zu invitations are active already; `kith invite` makes another.\n",
-			     count);
-	json_decref(r);
-	return count >= INVITATIONS_ENOUGH;
+	if (!kith__cli_hello(cli, &locked, &there))
+		return cli->exit_code;
+	*fresh = !there;
+	if (!there)
+		return make(cli);
+	if (cli->value[KITH__OPT_NAME] != NULL && cli->words == 0 && !cli->quiet)
+		kith__cli_complain("the profile has a name already; `kith identity set --name X` "
+				   "changes it.");
+	if (!locked)
+		return KITH__EXIT_OK;
+	if (!kith__cli_asks() && (cli->given & KITH__OPT_BIT(PASSPHRASE)) == 0) {
+		kith__cli_complain("the profile is locked. `kith unlock` opens it.");
+		return KITH__EXIT_LOCKED;
+	}
+	return kith__cli_unlock(cli);
 }
 
-static int invitation(struct kith__cli *cli, bool fresh)
+/* ---- what follows ---- */
+
+static int invitation(struct kith__cli *cli)
 {
 	bool self = (cli->given & KITH__OPT_BIT(SELF)) != 0;
 	json_t *r;
 
-	if (!fresh && !self && enough_invitations(cli))
-		return KITH__EXIT_OK;
-	r = kith__cli_invitation(cli, json_pack("{s:b}", "include_self", self));
+	r = kith__cli_invitation(cli);
 	if (r == NULL)
 		return cli->exit_code;
 	if (cli->json) {
@@ -281,7 +289,7 @@ int kith__cmd_up(struct kith__cli *cli)
 	if (cli->words > 0)
 		code = add(cli, fresh);
 	else
-		code = invitation(cli, fresh);
+		code = invitation(cli);
 	if (code == KITH__EXIT_OK && !cli->json && !cli->quiet)
 		say_status(cli);
 	return code;

@@ -388,6 +388,8 @@ void kith__record_wipe(struct kith_dht *d);
 
 /* publish.c */
 const struct kith__pub *kith__pub_get(const struct kith_dht *d, const struct kith_id *key);
+/* The same while this server knows nobody, so that it is the whole network of its clients. */
+const struct kith__pub *kith__pub_alone(const struct kith_dht *d, const struct kith_id *key);
 void kith__pub_tick(struct kith_dht *d, kith_time now);
 kith_time kith__pub_deadline(const struct kith_dht *d);
 void kith__pub_ready(struct kith_dht *d, kith_time now);

@@ -32,6 +32,13 @@ const struct kith__pub *kith__pub_get(const struct kith_dht *d, const struct kit
 	return find(d, key, &at);
 }
 
+const struct kith__pub *kith__pub_alone(const struct kith_dht *d, const struct kith_id *key)
+{
+	if (d->mode != KITH_DHT_SERVER || d->join == KITH__JOIN_READY || d->table.count != 0)
+		return NULL;
+	return kith__pub_get(d, key);
+}
+
 static void drop_replicas(struct kith_dht *d, struct kith__pub *p)
 {
 	size_t i;

@@ -201,7 +201,8 @@ enum kith__stored kith__record_store(struct kith_dht *d, const uint8_t *record, 
 		return seq < h->seq ? KITH__ST_OLDER : KITH__ST_OTHER;
 	if (h == NULL && !kith__limit_record(d, from, now))
 		return KITH__ST_FULL;
-	if (kith_record_check(record, &key, &seq) != KITH_OK)
+	if ((h != NULL ? kith_record_check_known(record, &key, &seq)
+		       : kith_record_check(record, &key, &seq)) != KITH_OK)
 		return KITH__ST_BAD;
 	if (h != NULL) {
 		memcpy(h->record, record, KITH_RECORD);

@@ -9,6 +9,8 @@
 #include "dht/internal.h"
 
 #define WALK_STEP_US    (KITH_US_PER_S / 2u)
+#define EARLY_STEP_US   (KITH_US_PER_S / 10u) /* a person waits for a first mailbox */
+#define EARLY_WALKS     10u
 #define WALKS_MAX       60u
 #define IDLE_MAX        5u
 #define PREFIXES        50u
@@ -316,7 +318,7 @@ void kith__walk_tick(struct kith_dht *d, kith_time now)
 
 		if (w == NULL || now < w->next)
 			continue;
-		w->next = now + WALK_STEP_US;
+		w->next = now + (w->walks < EARLY_WALKS ? EARLY_STEP_US : WALK_STEP_US);
 		if (w->idle >= IDLE_MAX || w->seen >= PREFIXES || w->walks >= WALKS_MAX) {
 			if (d->ping_count != 0 && w->walks < WALKS_MAX)
 				continue;

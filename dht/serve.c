@@ -189,6 +189,9 @@ static void serve_find_value(struct kith_dht *d, const struct kith__from *from,
 			     const struct kith__msg *request, kith_time now)
 {
 	const struct kith__held *h = kith__record_get(d, &request->target, now);
+	const struct kith__pub *own = h == NULL ? kith__pub_alone(d, &request->target) : NULL;
+	const uint8_t *record = h != NULL ? h->record : own != NULL ? own->record : NULL;
+	uint64_t seq = h != NULL ? h->seq : own != NULL ? own->seq : 0;
 	struct kith__msg m;
 
 	memset(&m, 0, sizeof(m));
@@ -196,16 +199,16 @@ static void serve_find_value(struct kith_dht *d, const struct kith__from *from,
 		fresh_token(d, from, &request->target, &m, now);
 		m.flags = KITH__TOKEN;
 	}
-	if (h != NULL && (request->seq == 0 || h->seq > request->seq)) {
+	if (record != NULL && (request->seq == 0 || seq > request->seq)) {
 		m.method = KITH__VALUE;
 		m.flags = 0;
-		m.record = h->record;
+		m.record = record;
 		name_nearest(d, from, request, &m, 1);
-	} else if (h != NULL) {
+	} else if (record != NULL) {
 		m.method = KITH__SAME;
 		m.flags = 0;
-		m.seq = h->seq;
-		if ((request->flags & KITH__KEEP) != 0 && h->seq == request->seq)
+		m.seq = seq;
+		if ((request->flags & KITH__KEEP) != 0 && h != NULL && seq == request->seq)
 			kith__record_keep(d, &request->target, (uint16_t)d->params.ttl_min, now);
 	} else {
 		m.method = KITH__NODES;

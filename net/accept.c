@@ -305,6 +305,23 @@ static void respond(struct kith_net *n, struct incoming *c, kith_time now)
 	kith_wipe(e_secret, sizeof(e_secret));
 }
 
+/* Of a contact: its DH with our LK is known from the second handshake on. */
+static bool read_payload(struct kith_net *n, struct incoming *c)
+{
+	struct link_peer *l;
+	uint8_t shared[32];
+	bool ok;
+
+	if (c->kind == KITH_NET_SERVICE)
+		return kith__net_consume1_payload(&c->st, &c->pl, c->m.noise1, n->cfg.node_secret,
+						  c->s) == KITH_OK;
+	l = kith__net_link_by_key(n, c->s);
+	ok = l != NULL && kith__net_link_shared(n, l, shared) == KITH_OK &&
+	     kith__net_consume1_known(&c->st, &c->pl, c->m.noise1, shared) == KITH_OK;
+	kith_wipe(shared, sizeof(shared));
+	return ok;
+}
+
 static void consume(struct kith_net *n, struct incoming *c, kith_time now)
 {
 	const uint8_t *secret = c->kind == KITH_NET_LINK ? n->cfg.link_secret : n->cfg.node_secret;
@@ -331,8 +348,7 @@ static void consume(struct kith_net *n, struct incoming *c, kith_time now)
 		kith__net_noise_start(&c->st, prologue, NET_PROLOGUE_SERVICE, n->ml);
 	}
 	if (kith__net_consume1_static(&c->st, c->s, c->m.noise1, secret) != KITH_OK ||
-	    (c->kind == KITH_NET_LINK && kith__net_link_by_key(n, c->s) == NULL) ||
-	    kith__net_consume1_payload(&c->st, &c->pl, c->m.noise1, secret, c->s) != KITH_OK) {
+	    !read_payload(n, c)) {
 		n->count.drop_stranger++;
 		return;
 	}

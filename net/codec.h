@@ -98,6 +98,10 @@ int kith__net_consume1_payload(struct kith_noise *st, struct payload1 *p,
 			       const uint8_t noise1[static NET_NOISE1],
 			       const uint8_t secret[static 32], const uint8_t s_public[static 32])
 	KITH_MUST_USE;
+/* The same where the DH of both statics is known: contacts keep it (link.c). */
+int kith__net_consume1_known(struct kith_noise *st, struct payload1 *p,
+			     const uint8_t noise1[static NET_NOISE1],
+			     const uint8_t shared[static 32]) KITH_MUST_USE;
 /* Responder, <- e, ee, se, psk, payload. */
 int kith__net_create2(struct kith_noise *st, uint8_t noise2[static NET_NOISE2],
 		      const uint8_t e_secret[static 32], const uint8_t e_initiator[static 32],

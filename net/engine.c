@@ -13,6 +13,7 @@ static void engine_notice(void *self, const struct kith_notice *notice, kith_tim
 	case KITH_NOTICE_WALL: kith_net_set_wall(self, notice->wall_ms, now); break;
 	case KITH_NOTICE_RESUME: kith_net_drop_sessions(self, now); break;
 	case KITH_NOTICE_LOCAL:
+	case KITH_NOTICE_GATEWAY:
 	case KITH_NOTICE_SEND_ERROR: break;
 	}
 }

@@ -227,11 +227,24 @@ int kith__net_consume1_payload(struct kith_noise *st, struct payload1 *p,
 			       const uint8_t noise1[static NET_NOISE1],
 			       const uint8_t secret[static 32], const uint8_t s_public[static 32])
 {
-	uint8_t payload[NET_PAYLOAD1];
-	int status = mix_dh(st, secret, s_public); /* ss */
+	uint8_t shared[32];
+	int status = kith_dh(shared, secret, s_public);
 
 	if (status == KITH_OK)
-		status = kith_noise_open(st, payload, noise1 + 80, NET_PAYLOAD1 + KITH_TAG);
+		status = kith__net_consume1_known(st, p, noise1, shared);
+	kith_wipe(shared, sizeof(shared));
+	return status;
+}
+
+int kith__net_consume1_known(struct kith_noise *st, struct payload1 *p,
+			     const uint8_t noise1[static NET_NOISE1],
+			     const uint8_t shared[static 32])
+{
+	uint8_t payload[NET_PAYLOAD1];
+	int status;
+
+	kith_noise_mix_key(st, shared, 32); /* ss */
+	status = kith_noise_open(st, payload, noise1 + 80, NET_PAYLOAD1 + KITH_TAG);
 	if (status == KITH_OK)
 		kith__net_payload1_read(p, payload);
 	kith_wipe(payload, sizeof(payload));

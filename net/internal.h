@@ -30,7 +30,9 @@ struct link_peer {
 	struct pending *pending;
 	uint8_t incarnation[8]; /* shown to this peer while a session or handshake lives */
 	bool showing;           /* incarnation is in use */
-	kith_time forced_at;    /* last acceptance of an old timestamp, by cookie */
+	uint8_t shared[32];     /* DH of both LKs, from the first handshake on */
+	bool has_shared;
+	kith_time forced_at; /* last acceptance of an old timestamp, by cookie */
 	bool forced;
 	kith_time punish_until, punish_next; /* after a fault: <= 1 handshake per 60 s */
 	struct link_peer *same_key;          /* next device that lists this LK */
@@ -203,6 +205,10 @@ size_t kith__net_draw_pad(struct kith_net *n, size_t fixed, size_t longest);
 /* ---- link.c ---- */
 struct link_peer *kith__net_link_find(const struct kith_net *n, uint32_t peer);
 struct link_peer *kith__net_link_by_key(const struct kith_net *n, const uint8_t lk[32]);
+/* DH of the own LK and that of `l`, computed once (crypto.md 6.3). KITH_E_AUTH: zero. */
+int kith__net_link_shared(struct kith_net *n, struct link_peer *l, uint8_t out[static 32])
+	KITH_MUST_USE;
+void kith__net_link_forget_shared(struct kith_net *n); /* the own LK changed */
 /* The incarnation to show to this peer: the live one, or a new draw. */
 void kith__net_link_incarnation(struct kith_net *n, struct link_peer *l, uint8_t out[8]);
 /* The session or handshake that showed it is gone: the next one shows another. */

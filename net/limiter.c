@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who may cost us a handshake: 10/s with burst 20 for each NEAR group, 1,000/s for all; above
+ * Who may cost us a handshake: 10/s with burst 20 for each NEAR group, 20/s with burst 200 where we
+ * serve (a link carries one PUT: mailbox.md 9), 1,000/s for all; above
  * 200/s, or with the half-open table 3/4 full, cookies are demanded (transport.md 3).
  *
  * The groups share a fixed table, four places each by a keyed hash; the least recently used place
@@ -11,6 +12,8 @@
 
 #define GROUP_PER_S  10u
 #define GROUP_BURST  20u
+#define SERVE_PER_S  20u
+#define SERVE_BURST  200u
 #define GLOBAL_PER_S 1000u
 #define GLOBAL_BURST 1000u
 #define STRICT_PER_S 200u
@@ -41,7 +44,8 @@ static struct bucket *group_bucket(struct kith_net *n, const struct kith_addr *a
 		if (set[i].at < oldest->at || set[i].tag == 0)
 			oldest = &set[i];
 	}
-	*oldest = (struct bucket){.tag = tag, .at = now, .millis = GROUP_BURST * 1000u};
+	*oldest = (struct bucket){.tag = tag, .at = now};
+	oldest->millis = (n->cfg.serve ? SERVE_BURST : GROUP_BURST) * 1000u;
 	return oldest;
 }
 
@@ -49,7 +53,8 @@ bool kith__net_limiter_take(struct kith_net *n, const struct kith_addr *a, kith_
 {
 	struct bucket *b = group_bucket(n, a, now);
 
-	refill(b, GROUP_PER_S, GROUP_BURST, now);
+	refill(b, n->cfg.serve ? SERVE_PER_S : GROUP_PER_S,
+	       n->cfg.serve ? SERVE_BURST : GROUP_BURST, now);
 	refill(&n->global, GLOBAL_PER_S, GLOBAL_BURST, now);
 	if (b->millis < 1000u || n->global.millis < 1000u) {
 		n->count.drop_limit++;

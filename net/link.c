@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define LINKS_PER_KEY 4u
-
 struct link_peer *kith__net_link_find(const struct kith_net *n, uint32_t peer)
 {
 	uint32_t at;
@@ -50,7 +48,7 @@ static int key_add(struct kith_net *n, struct link_peer *l, uint32_t at)
 		return kith_map_put(&n->by_lk, l->v.lk, at);
 	for (each = head; each->same_key != NULL; each = each->same_key)
 		count++;
-	if (count >= LINKS_PER_KEY)
+	if (count >= KITH_NET_LINKS_PER_KEY)
 		return KITH_E_FULL;
 	each->same_key = l;
 	return KITH_OK;
@@ -77,6 +75,31 @@ static void key_remove(struct kith_net *n, struct link_peer *l)
 			each->same_key = l->same_key;
 	}
 	l->same_key = NULL;
+}
+
+static void forget(struct link_peer *l)
+{
+	kith_wipe(l->shared, sizeof(l->shared));
+	l->has_shared = false;
+}
+
+int kith__net_link_shared(struct kith_net *n, struct link_peer *l, uint8_t out[static 32])
+{
+	if (!l->has_shared) {
+		if (kith_dh(l->shared, n->cfg.link_secret, l->v.lk) != KITH_OK)
+			return KITH_E_AUTH;
+		l->has_shared = true;
+	}
+	memcpy(out, l->shared, 32);
+	return KITH_OK;
+}
+
+void kith__net_link_forget_shared(struct kith_net *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->link_count; i++)
+		forget(n->links[i]);
 }
 
 static int insert(struct kith_net *n, const struct kith_net_link_peer *peer)
@@ -129,6 +152,7 @@ int kith_net_link_peer_set(struct kith_net *n, const struct kith_net_link_peer *
 
 		(void)kith_map_get(&n->by_peer, &l->v.peer, &at);
 		key_remove(n, l);
+		forget(l);
 		l->v = *peer;
 		status = key_add(n, l, at);
 		if (status != KITH_OK) {

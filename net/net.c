@@ -120,6 +120,7 @@ void kith_net_set_link(struct kith_net *n, const uint8_t link_secret[static 32],
 {
 	memcpy(n->cfg.link_secret, link_secret, sizeof(n->cfg.link_secret));
 	kith_dh_public(n->lk, n->cfg.link_secret);
+	kith__net_link_forget_shared(n);
 	n->cfg.device = device;
 	n->cfg.has_link = true;
 }

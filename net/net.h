@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "net/mapping.h"
 
 struct kith_net;
 

@@ -86,6 +86,15 @@ struct kith_contact *kith__contact_new(struct kith_node *n, const uint8_t ik[sta
 	return c;
 }
 
+void kith__contact_undo(struct kith_node *n, struct kith_contact *c)
+{
+	KITH_ASSERT(n->contacts > 0 && n->contact[n->contacts - 1] == c);
+	n->contacts--;
+	n->next_contact--;
+	(void)kith_map_remove(&n->contact_by_ik, c->ik);
+	kith__contact_free(n, c);
+}
+
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c)
 {
 	if (c->ratchet == NULL)
@@ -143,6 +152,7 @@ static void fill(const struct kith_node *n, const struct kith_contact *c,
 	out->newer = c->newer;
 	out->online = c->session != 0;
 	out->stalled = kith__stalled(c);
+	out->renewed = c->renewed;
 	out->request_kept = c->request_kept;
 	out->request_until_s = c->request_until_s;
 	out->added_ms = c->added_ms;
@@ -183,6 +193,23 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 		return KITH_E_MALFORMED;
 	memset(c->alias, 0, sizeof(c->alias));
 	memcpy(c->alias, alias, len);
+	kith__row_contact(n, c);
+	kith__event(n, KITH_EVENT_CONTACT_CHANGED, 0, c->id);
+	kith__reply_done(n, call, c->id, c->conv);
+	return KITH_OK;
+}
+
+int kith_node_contact_verified(struct kith_node *n, uint64_t id, bool verified, uint32_t call,
+			       kith_time now)
+{
+	struct kith_contact *c = kith__contact(n, id);
+
+	n->now = now;
+	if (kith__may_write(n) != KITH_OK)
+		return kith__may_write(n);
+	if (c == NULL)
+		return KITH_E_NOTFOUND;
+	c->verified = verified;
 	kith__row_contact(n, c);
 	kith__event(n, KITH_EVENT_CONTACT_CHANGED, 0, c->id);
 	kith__reply_done(n, call, c->id, c->conv);

@@ -5,6 +5,7 @@
  *	(none) -> WORKING: nonce drawn, row in the open batch
  *	WORKING -> PUTTING: batch durable, PUT ordered     PUTTING -> KEPT: receipt verified
  *	PUTTING -> FAILED: refused or no answer            FAILED, KEPT near its end -> WORKING
+ *	KEPT -> FAILED: an audit did not find it (mbox_audit.c): the tick steps back
  *
  * An entry has one tag index under one list version for all its copies; it is drawn with the first
  * of them, and a light frame is then sealed anew as a full one. PUTTING is never on disk: after a
@@ -17,11 +18,16 @@
 
 #define COPIES_WISH 5u
 #define SOON        (KITH_US_PER_S)
+#define LOOK_S      3600u
 #define RENEW_S     (3u * 86400u) /* a receipt that ends sooner is renewed */
 #define GONE_S      86400u        /* taken or deleted: look again a day later */
 #define MOVED_MS    86400000u     /* copies under an old list are still fetched for a while */
 #define KEEP_S      (30u * 86400u)
 #define TTL_CLASS   2u
+#define ALIVE_S     600u  /* the peer was there so long after the copy was taken, */
+#define GRACE_S     2700u /* and had time for its ack, which may wait for 30 min */
+#define GAP_S       600u  /* or names later ones for so long */
+#define ANEW_MAX    6u
 
 struct kith_peer_box *kith__peer_box(struct kith_contact *c, uint64_t row)
 {
@@ -41,6 +47,17 @@ void kith__box_failed(struct kith_node *n, struct kith_peer_box *box)
 	box->fails++;
 	box->next_try =
 		n->now + kith_rng_jitter(n->rng, (uint64_t)wait_s[step] * KITH_US_PER_S, 25);
+}
+
+void kith__box_doubted(struct kith_node *n, struct kith_contact *c, struct kith_peer_box *box)
+{
+	static const uint32_t wait_s[] = {5, 3600, 86400};
+	unsigned step = box->audits < 2 ? box->audits : 2;
+
+	box->audits++;
+	box->next_try =
+		n->now + kith_rng_jitter(n->rng, (uint64_t)wait_s[step] * KITH_US_PER_S, 25);
+	kith__row_peer_boxes(n, c);
 }
 
 unsigned kith__copies_kept(const struct kith_node *n, const struct kith_out *o, uint64_t *until_s)
@@ -184,6 +201,7 @@ static void copy_kept(struct kith_node *n, struct kith_contact *c, struct kith_c
 	copy->position = position;
 	memcpy(copy->sig, r->sig, 64);
 	copy->next = KITH_NEVER;
+	kith__audit_plan(n, copy);
 	box->fails = 0;
 	box->next_try = 0;
 	if (!box->has_mk) {
@@ -232,13 +250,52 @@ static void put_done(struct kith_node *n, uint64_t a, uint64_t b, int status,
 	kith__delivery_at(n, c, n->now);
 }
 
+void kith__copy_lapse(struct kith_node *n, struct kith_contact *c, struct kith_out *o,
+		      struct kith_copy *copy)
+{
+	const struct kith_peer_box *box = kith__peer_box(c, copy->box);
+
+	KITH_ASSERT(copy->state == KITH_COPY_KEPT);
+	copy->state = KITH_COPY_FAILED;
+	copy->next = box != NULL && box->next_try > n->now ? box->next_try : n->now;
+	kith__row_copy(n, o, copy);
+	if (o->message != 0)
+		kith__event(n, KITH_EVENT_MESSAGE_STATE, c->conv, o->message);
+	o->put_due = n->now;
+	kith__delivery_at(n, c, n->now);
+}
+
+int kith__copy_blob(const struct kith_contact *c, const struct kith_out *o,
+		    const struct kith_copy *copy, uint8_t tag[static 16],
+		    uint8_t blob[static KITH_BLOB])
+{
+	const struct kith_peer_box *box = NULL;
+	struct kith_tag_keys k;
+	int status;
+	unsigned i;
+
+	for (i = 0; i < c->boxes && box == NULL; i++)
+		if (c->box[i].row == copy->box)
+			box = &c->box[i];
+	if (box == NULL || o->frame == NULL || o->light || !o->has_index)
+		return KITH_E_STATE;
+	status = kith__tagbook_send(c, copy->version, box->e.ml, o->index, &k);
+	if (status == KITH_OK) {
+		memcpy(tag, k.tag, 16);
+		kith__blob_wrap(blob, copy->nonce, k.wrap, k.tag, o->frame);
+	}
+	kith_wipe(&k, sizeof(k));
+	return status;
+}
+
 /* The entry may be wrapped: full frame, index under the list version in use. */
 static bool prepare(struct kith_node *n, struct kith_contact *c, struct kith_out *o)
 {
 	if (o->has_index)
 		return true;
-	if (!kith__tagbook_may_take(c) || (o->light && !kith__seal_out(n, c, o, true, true)))
-		return false;
+	if (!kith__tagbook_may_take(c) ||
+	    ((o->light || o->anew > 1) && !kith__seal_out(n, c, o, true, true)))
+		return false; /* its message key may be gone at the peer by now: a new one */
 	o->index = kith__tagbook_take(c);
 	o->list_version = kith__tagbook_version(c);
 	o->has_index = true;
@@ -259,6 +316,35 @@ static void move_list(struct kith_node *n, struct kith_contact *c, struct kith_o
 		return;
 	kith__copies_end(n, c, o, MOVED_MS, true);
 	o->has_index = false;
+}
+
+/* Kept, and yet the peer, who was there since, has not acked it: its mailboxes did not list or give
+ * it. Under a new index it is new to them and to him. */
+static bool overlooked(const struct kith_node *n, const struct kith_contact *c,
+		       const struct kith_out *o)
+{
+	uint64_t now_s = kith__wall_s(n);
+	uint64_t put_s = UINT64_MAX;
+	unsigned i;
+
+	for (i = 0; i < o->copies; i++)
+		if (o->copy[i].state == KITH_COPY_KEPT && o->copy[i].received_s < put_s)
+			put_s = o->copy[i].received_s;
+	if (put_s == UINT64_MAX || !o->has_index || now_s < put_s + (uint64_t)GRACE_S)
+		return false;
+	put_s += (uint64_t)ALIVE_S << (o->anew < ANEW_MAX ? o->anew * 2 : ANEW_MAX * 2);
+	return (c->alive_s > put_s && now_s > c->alive_s + GRACE_S) ||
+	       (o->gap_s != 0 && now_s > o->gap_s + GAP_S && now_s > put_s);
+}
+
+static void put_anew(struct kith_node *n, struct kith_contact *c, struct kith_out *o)
+{
+	kith__copies_end(n, c, o, MOVED_MS, true);
+	o->has_index = false;
+	o->anew++;
+	o->gap_s = 0;
+	if (o->message != 0)
+		kith__event(n, KITH_EVENT_MESSAGE_STATE, c->conv, o->message);
 }
 
 static bool has_chain(const struct kith_contact *c, const struct kith_out *o,
@@ -374,6 +460,8 @@ kith_time kith__copies_run(struct kith_node *n, struct kith_contact *c, struct k
 	if (c->boxes == 0 || kith__tagbook_version(c) == 0)
 		return KITH_NEVER;
 	move_list(n, c, o);
+	if (overlooked(n, c, o))
+		put_anew(n, c, o);
 	next = begin_missing(n, c, o);
 	if (!kith__durable(n, o->batch)) {
 		kith__delivery_gate(n, c);
@@ -382,11 +470,11 @@ kith_time kith__copies_run(struct kith_node *n, struct kith_contact *c, struct k
 	working = order_working(n, c, o);
 	if (working < next)
 		next = working;
-	if (kith__copies_kept(n, o, &until) > 0 && next == KITH_NEVER) {
+	if (kith__copies_kept(n, o, &until) > 0 && next > n->now + LOOK_S * SOON) {
 		uint64_t now_s = kith__wall_s(n);
-		uint64_t wait = until > now_s + RENEW_S ? until - now_s - RENEW_S : 3600;
+		uint64_t wait = until > now_s + RENEW_S ? until - now_s - RENEW_S : LOOK_S;
 
-		next = n->now + wait * KITH_US_PER_S;
+		next = n->now + (wait < LOOK_S ? wait : LOOK_S) * SOON;
 	}
 	return next;
 }

@@ -1,35 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the node tells its owner: replies to calls, and the durable event log as news.
- *
- * Both wait for the commit they rest on. Events of one batch, type and conversation are merged into
- * rows of at most KITH_EVENT_SPAN messages (store.md 4), so an acknowledgement of a thousand
- * messages costs some rows, not a thousand.
+ * Replies to calls. Each waits for the commit it rests on.
  */
 #include "node/events.h"
 
 #include <string.h>
 
-#define KITH_EVENT_SPAN 32u
-#define KITH_NEWS_MAX   4096u /* undrained rows; older ones are read from the log */
-
 struct kith_replies {
 	struct kith_reply_item *waiting, *waiting_last, *ready, *ready_last, *given;
 };
 
-struct kith_news_row {
-	struct kith_node_row row;
-	uint64_t batch;
-};
-
-struct kith_news {
-	struct kith_news_row *pending; /* rows of the open batch, no seq yet */
-	size_t pendings, pending_cap;
-	struct kith_news_row ring[KITH_NEWS_MAX];
-	size_t head, count;
-};
-
-static void item_free(struct kith_node *n, struct kith_reply_item *it)
+void kith__reply_free(struct kith_node *n, struct kith_reply_item *it)
 {
 	size_t i;
 
@@ -64,14 +45,6 @@ static struct kith_replies *replies(struct kith_node *n)
 		n->replies = kith_alloc_zero(n->alloc, 1, sizeof(*n->replies));
 	KITH_ASSERT(n->replies != NULL);
 	return n->replies;
-}
-
-static struct kith_news *news(struct kith_node *n)
-{
-	if (n->news == NULL)
-		n->news = kith_alloc_zero(n->alloc, 1, sizeof(*n->news));
-	KITH_ASSERT(n->news != NULL);
-	return n->news;
 }
 
 struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call,
@@ -202,7 +175,7 @@ bool kith_node_reply(struct kith_node *n, struct kith_node_reply *out)
 	struct kith_replies *r = replies(n);
 	struct kith_reply_item *it = r->ready;
 
-	item_free(n, r->given);
+	kith__reply_free(n, r->given);
 	r->given = it;
 	if (it == NULL)
 		return false;
@@ -235,108 +208,6 @@ bool kith_node_reply_row(struct kith_node *n, struct kith_node_row *out)
 	return true;
 }
 
-static bool merge(struct kith_node_row *row, enum kith_event_type type, uint64_t conv,
-		  uint64_t first)
-{
-	if (row->type != type || row->conversation != conv)
-		return false;
-	if (first >= row->first && first <= row->last)
-		return true;
-	if (first < row->first || first - row->first >= KITH_EVENT_SPAN)
-		return false;
-	row->last = first;
-	return true;
-}
-
-void kith__event(struct kith_node *n, enum kith_event_type type, uint64_t conv, uint64_t first)
-{
-	struct kith_news *w = news(n);
-	struct kith_news_row *row;
-	void *pending = w->pending;
-	size_t i;
-
-	for (i = w->pendings; i > 0 && w->pendings - i < 16; i--)
-		if (merge(&w->pending[i - 1].row, type, conv, first))
-			return;
-	KITH_ASSERT(kith_alloc_grow(n->alloc, &pending, &w->pending_cap, w->pendings + 1,
-				    KITH_BATCH_OPS_HARD, sizeof(*row)) == KITH_OK);
-	w->pending = pending;
-	row = &w->pending[w->pendings++];
-	memset(row, 0, sizeof(*row));
-	row->row.type = type;
-	row->row.conversation = conv;
-	row->row.first = row->row.last = first;
-	n->open_ops++; /* the row itself is put by kith__event_flush */
-}
-
-static void ring_add(struct kith_news *w, const struct kith_news_row *row)
-{
-	if (w->count == KITH_NEWS_MAX) { /* an owner that drains nothing reads the log later */
-		w->head = (w->head + 1) % KITH_NEWS_MAX;
-		w->count--;
-	}
-	w->ring[(w->head + w->count) % KITH_NEWS_MAX] = *row;
-	w->count++;
-}
-
-void kith__event_flush(struct kith_node *n)
-{
-	struct kith_news *w = n->news;
-	size_t i;
-
-	if (w == NULL)
-		return;
-	for (i = 0; i < w->pendings; i++) {
-		struct kith_news_row *row = &w->pending[i];
-		struct kith_op op = kith_op(KITH_OP_EVENT_PUT);
-
-		row->row.seq = n->next_event++;
-		row->row.at_ms = kith__wall_ms(n);
-		row->batch = kith__open_batch(n);
-		kith_op_int(&op, (int64_t)row->row.seq);
-		kith_op_int(&op, (int64_t)row->row.at_ms);
-		kith_op_int(&op, row->row.type);
-		if (row->row.conversation != 0)
-			kith_op_int(&op, (int64_t)row->row.conversation);
-		else
-			kith_op_null(&op);
-		kith_op_int(&op, (int64_t)row->row.first);
-		kith_op_int(&op, (int64_t)row->row.last);
-		kith__put(n, &op);
-		ring_add(w, row);
-	}
-	w->pendings = 0;
-}
-
-bool kith_node_news(struct kith_node *n, struct kith_node_row *out)
-{
-	struct kith_news *w = n->news;
-
-	if (w == NULL || w->count == 0 || !kith__durable(n, w->ring[w->head].batch))
-		return false;
-	*out = w->ring[w->head].row;
-	w->head = (w->head + 1) % KITH_NEWS_MAX;
-	w->count--;
-	return true;
-}
-
-void kith_node_event_range(const struct kith_node *n, uint64_t *first, uint64_t *last)
-{
-	const struct kith_news *w = n->news;
-
-	*first = n->first_event;
-	*last = n->next_event - 1;
-	if (w != NULL && w->count > 0) { /* rows not yet durable do not exist for anybody */
-		size_t i;
-
-		for (i = 0; i < w->count; i++)
-			if (!kith__durable(n, w->ring[(w->head + i) % KITH_NEWS_MAX].batch)) {
-				*last = w->ring[(w->head + i) % KITH_NEWS_MAX].row.seq - 1;
-				break;
-			}
-	}
-}
-
 void kith__replies_open(struct kith_node *n)
 {
 	struct kith_replies *r = n->replies;
@@ -358,21 +229,17 @@ void kith__events_free(struct kith_node *n)
 			struct kith_reply_item *it = r->waiting;
 
 			r->waiting = it->next;
-			item_free(n, it);
+			kith__reply_free(n, it);
 		}
 		while (r->ready != NULL) {
 			struct kith_reply_item *it = r->ready;
 
 			r->ready = it->next;
-			item_free(n, it);
+			kith__reply_free(n, it);
 		}
-		item_free(n, r->given);
+		kith__reply_free(n, r->given);
 		kith_alloc_free(n->alloc, r);
 		n->replies = NULL;
 	}
-	if (n->news != NULL) {
-		kith_alloc_free(n->alloc, n->news->pending);
-		kith_alloc_free(n->alloc, n->news);
-		n->news = NULL;
-	}
+	kith__news_free(n);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Replies under construction: shared by events.c and reads.c only. */
+/* Replies under construction: shared by events.c, news.c and reads.c only. */
 #ifndef KITH_NODE_EVENTS_H
 #define KITH_NODE_EVENTS_H
 
@@ -19,6 +19,7 @@ struct kith_reply_item {
 /* A new reply to `call`; asserts memory (nothing may be left unanswered). */
 struct kith_reply_item *kith__reply_new(struct kith_node *n, uint32_t call,
 					enum kith_reply_kind kind);
+void kith__reply_free(struct kith_node *n, struct kith_reply_item *it); /* NULL is legal */
 /* Adds one message row; the text is copied. */
 void kith__reply_add_message(struct kith_node *n, struct kith_reply_item *it,
 			     const struct kith_node_message *m);
@@ -29,5 +30,6 @@ void kith__reply_reverse(struct kith_reply_item *it);
 /* Hands the reply over: at once, or after the present batch. */
 void kith__reply_ready(struct kith_node *n, struct kith_reply_item *it);
 void kith__reply_wait(struct kith_node *n, struct kith_reply_item *it);
+void kith__news_free(struct kith_node *n); /* news.c */
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "node/internal.h"
+#include "node/msgs.h"
 
 #define PREKEY_LIFE_S   604800u    /* 7 d */
 #define PREKEY_KEEP_S   3196800u   /* 37 d */
@@ -215,7 +215,7 @@ void kith__identity_complete(struct kith_node *n, uint64_t made_s)
 	id->cert.not_after = made_s + CERT_LIFE_S;
 	memcpy(id->cert.manifest, id->manifest_hash, 32);
 	kith__cert_sign(&id->cert, id->ik_seed, id->ik);
-	kith_rng_fill(n->rng, id->instance, sizeof(id->instance));
+	kith__instance_renew(n);
 }
 
 void kith__identity_apply(struct kith_node *n)
@@ -264,6 +264,8 @@ int kith__identity_make(struct kith_node *n, const char *name)
 	return KITH_OK;
 }
 
+static void presence_tell_all(struct kith_node *n);
+
 void kith__identity_tick(struct kith_node *n)
 {
 	struct kith_identity *id = n->id;
@@ -271,7 +273,7 @@ void kith__identity_tick(struct kith_node *n)
 	bool changed = false;
 	size_t i;
 
-	if (!n->has_identity)
+	if (!n->has_identity || n->locked)
 		return;
 	for (i = id->prekeys; i > 1; i--)
 		if (id->prekey[i - 1]->expires_s <= now_s)
@@ -290,32 +292,86 @@ void kith__identity_tick(struct kith_node *n)
 		presence_new(n);
 		kith__identity_apply(n);
 		kith__fetch_buckets_changed(n);
-		for (i = 0; i < n->contacts; i++)
-			kith__presence_tell(n, n->contact[i]);
+		presence_tell_all(n);
 		changed = true;
 	}
 	if (changed)
 		kith__publish_soon(n);
 }
 
-void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
+bool kith__presence_append(struct kith_node *n, struct kith_contact *c)
 {
 	const struct kith_own_cap *shared = kith__cap_shared(n);
+	struct kith_share share;
 	uint8_t content[52];
-	struct kith_writer w;
+	size_t len;
+	bool added;
 
-	if (c->state != KITH_CONTACT_ACCEPTED || c->ratchet == NULL)
-		return;
-	kith_writer_init(&w, content, sizeof(content));
-	kith_write_bytes(&w, n->id->presence[0].p, 32);
-	kith_write_u32(&w, n->id->presence[0].epoch);
+	memset(&share, 0, sizeof(share));
+	memcpy(share.p, n->id->presence[0].p, 32);
+	share.p_epoch = n->id->presence[0].epoch;
 	if (shared != NULL)
-		kith_write_bytes(&w, shared->cap, 16);
-	else
-		kith_write_zeros(&w, 16);
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
-	(void)kith__outbox_add(n, c, KITH_BODY_PRESENCE, 0, NULL, content, sizeof(content));
+		memcpy(share.cap, shared->cap, 16);
+	len = kith__share_encode(content, sizeof(content), &share);
+	KITH_ASSERT(len == sizeof(content));
+	added = kith__outbox_append(n, c, KITH_BODY_PRESENCE, 0, NULL, content, len) != NULL;
+	kith_wipe(&share, sizeof(share));
 	kith_wipe(content, sizeof(content));
+	return added;
+}
+
+void kith__presence_tell(struct kith_node *n, struct kith_contact *c)
+{
+	if (c->state != KITH_CONTACT_ACCEPTED)
+		return;
+	if (!kith__presence_append(n, c)) {
+		kith_log_add(n->log, n->now, KITH_LOG_ERROR, "a new P was not queued");
+		return;
+	}
+	kith__outbox_seal(n, c);
+	kith__outbox_rows(n, c, c->outs - 1);
+}
+
+/*
+ * Role A renews the chain of link keys with each new P (crypto.md 6): a stolen chain ends. The root
+ * before it lives until a handshake under the new one; while the peer may not have that one yet, no
+ * third is made.
+ */
+void kith__link_root_tell(struct kith_node *n, struct kith_contact *c)
+{
+	struct kith_link_root l;
+	uint8_t content[40];
+	size_t len;
+
+	if (c->state != KITH_CONTACT_ACCEPTED || !c->i_am_a || c->link.root_count == 0 ||
+	    (c->link.root_count > 1 && !c->link.newest_known))
+		return;
+	kith_rng_fill(n->rng, l.root, 32);
+	l.start_day = kith__wall_s(n) / KITH_DAY_S;
+	len = kith__link_root_encode(content, sizeof(content), &l);
+	KITH_ASSERT(len == sizeof(content));
+	if (kith__outbox_add(n, c, KITH_BODY_LINK_ROOT, 0, NULL, content, len) != NULL) {
+		c->link.root[1] = c->link.root[0];
+		c->link.root_count = 2;
+		c->link.newest_known = false;
+		memcpy(c->link.root[0].l, l.root, 32);
+		c->link.root[0].day = l.start_day;
+		kith__row_device(n, c);
+		kith__contact_link(n, c);
+	}
+	kith_wipe(&l, sizeof(l));
+	kith_wipe(content, sizeof(content));
+}
+
+/* A new P: told to all. */
+static void presence_tell_all(struct kith_node *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->contacts; i++) {
+		kith__presence_tell(n, n->contact[i]);
+		kith__link_root_tell(n, n->contact[i]);
+	}
 }
 
 void kith__name_tell(struct kith_node *n, struct kith_contact *c)
@@ -348,8 +404,7 @@ void kith__presence_rotate(struct kith_node *n)
 			presence_row(n, &id->presence[i]);
 		}
 	kith__identity_apply(n);
-	for (i = 0; i < n->contacts; i++)
-		kith__presence_tell(n, n->contact[i]);
+	presence_tell_all(n);
 	kith__fetch_buckets_changed(n);
 	kith__publish_soon(n);
 }
@@ -417,14 +472,44 @@ const uint8_t *kith_node_handle_key(const struct kith_node *n)
 	return n->has_identity ? n->id->handle_key : none;
 }
 
+/* The permutation costs four hashes; the same few rows are named again and again. */
+static void handle_note(const struct kith_node *n, uint16_t table, uint64_t id,
+			const uint8_t handle[static 16])
+{
+	size_t at = (id * 8 + table) % KITH_HANDLES;
+
+	if (!n->has_identity || table == 0)
+		return;
+	n->id->handle[at].table = table;
+	n->id->handle[at].id = id;
+	memcpy(n->id->handle[at].handle, handle, 16);
+}
+
 void kith_node_handle(const struct kith_node *n, uint16_t table, uint64_t id,
 		      uint8_t out[static 16])
 {
+	size_t at = (id * 8 + table) % KITH_HANDLES;
+
+	if (n->has_identity && n->id->handle[at].table == table && n->id->handle[at].id == id) {
+		memcpy(out, n->id->handle[at].handle, 16);
+		return;
+	}
 	kith__handle_make(out, kith_node_handle_key(n), table, id);
+	handle_note(n, table, id, out);
 }
 
 bool kith_node_unhandle(const struct kith_node *n, uint16_t table, const uint8_t in[static 16],
 			uint64_t *id)
 {
-	return kith__handle_open(in, kith_node_handle_key(n), table, id);
+	for (size_t i = 0; n->has_identity && i < KITH_HANDLES; i++) {
+		if (n->id->handle[i].table == table &&
+		    memcmp(n->id->handle[i].handle, in, 16) == 0) {
+			*id = n->id->handle[i].id;
+			return true;
+		}
+	}
+	if (!kith__handle_open(in, kith_node_handle_key(n), table, id))
+		return false;
+	handle_note(n, table, *id, in);
+	return true;
 }

@@ -111,7 +111,9 @@ static void presence(struct kith_node *n, struct kith_contact *c, const struct k
 		memcpy(c->p, s.p, 32);
 		memcpy(c->cap, s.cap, 16);
 		c->p_epoch = s.p_epoch;
-		c->has_p = c->has_cap = true;
+		c->has_p = true;
+		c->has_cap = !kith_is_zero(s.cap, 16);
+		c->p_seen = c->p_missing = false;
 		kith__row_contact(n, c);
 		kith__contact_link(n, c);
 		kith__presence_want(n, c);

@@ -12,355 +12,7 @@
 #ifndef KITH_NODE_INTERNAL_H
 #define KITH_NODE_INTERNAL_H
 
-#include "base/arena.h"
-#include "base/map.h"
-#include "dht/dht.h"
-#include "net/net.h"
-#include "node/mbox.h"
-#include "node/node.h"
-#include "node/proto.h"
-#include "store/store.h"
-
-/* ---- own identity (identity.c) ---- */
-struct kith_own_presence {
-	uint8_t p[32];
-	uint32_t epoch;
-	uint64_t created_s, ends_s;
-}; /* ends_s 0 = current; past it only its bucket is listed, for 35 days */
-struct kith_own_cap {
-	uint64_t id;
-	uint8_t cap[16];
-	char label[KITH_NAME_MAX + 1];
-	uint64_t created_ms;
-	uint32_t uses;
-	bool revoked, shared;
-};
-struct kith_own_prekey {
-	uint32_t id;
-	uint8_t secret[32], spk[32], kem_seed[64], ek[KITH_KEM_EK];
-	uint64_t created_s, expires_s;
-	bool put; /* bundle is at a mailbox */
-};
-#define KITH_PREKEYS_MAX 8u /* one a week, each kept 37 days */
-struct kith_identity {
-	char name[KITH_NAME_MAX + 1];
-	uint8_t ik_seed[32], ik[32], dk_seed[32], dk[32], xk_secret[32], xk[32], lk_secret[32],
-		lk[32];
-	uint32_t device;
-	struct kith_cert cert;
-	uint8_t manifest[716];
-	size_t manifest_len;
-	uint8_t manifest_hash[32];
-	struct kith_own_presence presence[KITH_PRESENCES_MAX];
-	size_t presences; /* current first, then live ones, then those only listed */
-	size_t applied;   /* live ones that net knows */
-	struct kith_own_cap cap[KITH_CAPS_MAX];
-	size_t caps;
-	struct kith_own_prekey *prekey[KITH_PREKEYS_MAX];
-	size_t prekeys; /* newest first, arena cells */
-	uint8_t handle_key[32], instance[8];
-	uint64_t record_seq; /* greatest seq signed so far */
-};
-
-/* ---- own mailboxes (mbox_choose.c) ---- */
-enum kith_source { KITH_SOURCE_OWN, KITH_SOURCE_COMMUNITY, KITH_SOURCE_FRIEND, KITH_SOURCE_FOUND };
-struct kith_own_box {
-	struct kith_list_entry e;
-	enum kith_source source;
-	bool listed, has_mk;
-	uint64_t since_ms, answered_ms, drain_until_s;
-	uint32_t listed_version;
-	int score;
-	uint32_t probe_link, read_link; /* client links, 0 = none */
-	bool watching, listing;
-	kith_time next_probe, next_list;
-	unsigned fails;
-};
-#define KITH_OWN_BOXES_MAX 16u
-
-/* ---- contacts ---- */
-struct kith_peer_box {
-	uint64_t row;
-	struct kith_list_entry e;
-	bool has_mk;
-	unsigned fails;
-	kith_time next_try;
-};
-struct kith_tag_chain {
-	uint8_t ml[32];
-	uint8_t t[32];
-	uint32_t at; /* t is T_at */
-	uint8_t ahead[32];
-	uint32_t ahead_at; /* receive, memory only: end of the table's window */
-};
-struct kith_tag_list { /* one direction, one list version */
-	uint32_t version;
-	bool live;
-	uint32_t low, next; /* send: lowest un-acked, next free; receive: first unconsumed, - */
-	uint8_t used[128];
-	uint64_t until_s; /* receive: consumed bits of low..low+1023; send: first 4 B = greatest
-			     index announced in an acked body; end of a superseded list, 0 = current
-			   */
-	unsigned count;
-	struct kith_tag_chain chain[KITH_MAILBOXES_MAX];
-};
-struct kith_tag_side {
-	bool has_root;
-	uint8_t root[32];
-	uint32_t root_version;      /* R_v+1 of the newest */
-	unsigned count, cap;        /* at most KITH_LIST_VERSIONS_MAX */
-	struct kith_tag_list *list; /* on the heap: most sides have one or two */
-};
-
-/* A copy in a mailbox, from the choice of the mailbox to its receipt. */
-enum kith_copy_state {
-	KITH_COPY_NONE,
-	KITH_COPY_WORKING,
-	KITH_COPY_PUTTING,
-	KITH_COPY_KEPT,
-	KITH_COPY_FAILED
-};
-
-/* One copy of an envelope: where it is kept and under which version of the tag list. */
-struct kith_copy {
-	uint64_t box;
-	enum kith_copy_state state;
-	uint32_t version;
-	uint8_t nonce[24];
-	uint32_t position;
-	uint64_t received_s, expires_s;
-	uint8_t sig[64];
-	unsigned tries;
-	kith_time next;
-};
-struct kith_out { /* one un-acked frame, or a text part waiting for its turn (frame NULL) */
-	uint64_t id, message;
-	uint16_t type;
-	uint32_t seq, epoch, index, list_version;
-	bool has_index;
-	struct kith_msgid mid;
-	uint64_t created_ms;
-	uint8_t *content;
-	size_t content_len; /* body content: sealed anew if needed; wiped at the end */
-	uint8_t *frame;
-	size_t frame_len;
-	bool light, chain_full; /* chain_full: first sealed as a full frame of the present chain */
-	uint64_t batch;         /* leaves only after this commit */
-	uint32_t session;
-	kith_time sent, put_due; /* last sent on this session; when mailboxes get it */
-	unsigned copies;
-	struct kith_copy copy[KITH_MAILBOXES_MAX];
-	bool putting;
-	unsigned tries;
-	uint64_t next_ms;
-	uint32_t announced, announced_version, chain_n;
-	bool row_seq; /* memory only: tag index it announced, its number in the chain, seq stands in
-			 the message row */
-};
-#define KITH_FLOW_FAR 120u /* bytes: a sender runs at most 900 frames ahead of an un-acked one */
-struct kith_flow {         /* sequence numbers of a session epoch; kept in the ratchet row */
-	uint32_t out_next; /* seq of the next body, from 1 */
-	uint32_t in_next;
-	uint64_t in_bitmap;            /* own acknowledgement state */
-	uint8_t in_far[KITH_FLOW_FAR]; /* received seqs beyond the bitmap: bit k = in_next + 65 + k
-					*/
-	uint32_t in_read;              /* seq up to which the user has read */
-	uint32_t peer_read;
-	bool ack_owed;
-	kith_time ack_at; /* bare ack due (mailbox way) */
-	bool ack_live;    /* bare ack due on the live session after this commit */
-};
-struct kith_open_request { /* own request, until it or a newer one is answered */
-	uint8_t root[32], rdh_secret[32], rek_seed[64];
-	uint32_t session_epoch;
-	uint64_t created_s;
-	bool used;
-	struct kith_tag_side in; /* tags of the answer under this root */
-};
-enum kith_seek {
-	KITH_SEEK_NONE,
-	KITH_SEEK_KNOCK,
-	KITH_SEEK_BUNDLE,
-	KITH_SEEK_WORK,
-	KITH_SEEK_PUT,
-	KITH_SEEK_DONE
-};
-struct kith_contact {
-	uint64_t id, conv;
-	uint8_t ik[32];
-	enum kith_contact_state state;
-	char name[KITH_NAME_MAX + 1], alias[KITH_NAME_MAX + 1];
-	bool verified, blocked, newer, muted, pinned, archived;
-	uint64_t added_ms, last_seen_ms;
-	bool has_p, has_ms, has_cap;
-	uint8_t p[32], ms[32], cap[16];
-	uint32_t p_epoch;
-	uint64_t manifest_version;
-	uint8_t manifest_hash[32];
-	/* its device (version 1: one); device row id = contact id */
-	uint32_t dev;
-	uint8_t dk[32], xk[32], lk[32];
-	bool has_lk;
-	uint32_t epoch;       /* of the session in force: that of its request */
-	uint32_t epoch_floor; /* requests of the peer not above it are void */
-	uint32_t epoch_own;   /* of the newest own request ever made */
-	struct kith_net_link_peer link;
-	bool has_link;
-	struct kith_addr path[8];
-	size_t paths;
-	uint8_t instance[8];
-	bool i_am_a;                  /* my request made this session */
-	struct kith_ratchet *ratchet; /* arena cell; NULL until accepted */
-	struct kith_flow flow;
-	struct kith_tag_side send, recv;
-	uint32_t list_version;
-	unsigned boxes;
-	struct kith_peer_box box[KITH_MAILBOXES_MAX];
-	struct kith_out **out;
-	size_t outs, outs_cap; /* ascending seq */
-	uint64_t hlc, read_id, peer_read_id, last_message;
-	uint32_t unread;
-	/* memory of outbox.c, delivery.c, receipts.c: entries before `sent` left on `session`,
-	 * those before `put` go to mailboxes */
-	size_t sent, put;
-	uint64_t run_batch;
-	kith_time deliver_at, ack_sent;
-	bool ack_waiting;
-	uint8_t *ack_frame;
-	size_t ack_len;
-	bool ack_light;
-	uint32_t chain_seen;
-	bool chain_known;
-	struct kith_recent *recent;
-	struct kith_parts *parts;
-	uint32_t ack_count; /* messages since the last ack */
-	/* dirty rows, written by kith__flush */
-	bool dirty_ratchet, dirty_conv, dirty_tags, in_dirty_list;
-	uint64_t skipped_print; /* fingerprint of the skipped keys on disk */
-	/* finding and connecting */
-	bool wanted; /* presence is looked for */
-	uint32_t session, connecting, lookup_op;
-	kith_time next_lookup;
-	unsigned lookups_failed;
-	kith_time next_connect;
-	/* own request towards this contact (state REQUESTED) */
-	struct kith_open_request request[3];
-	enum kith_seek seek;
-	kith_time next_seek;
-	unsigned seek_fails;
-	struct kith_knock *knock;
-	struct kith_bundle *bundle;
-	unsigned bundle_from;
-	uint8_t *request_blob;
-	unsigned request_kept;
-	uint64_t request_until_s;
-	char greeting[KITH_GREETING_MAX + 1];
-};
-
-struct kith_pending { /* somebody else's request, waiting for the user */
-	uint64_t id;
-	uint64_t at_ms;
-	unsigned work;
-	struct kith_request q;
-	uint8_t root[32];
-	uint8_t seen[16];
-	uint32_t cap_used;
-	bool shown;
-};
-
-/* ---- gate (gate.c) ---- */
-typedef void (*kith_gate_fn)(struct kith_node *n, uint64_t a, uint64_t b);
-struct kith_gated {
-	uint64_t batch;
-	kith_gate_fn fn;
-	uint64_t a, b;
-};
-struct kith_gate {
-	struct kith_gated *entry;
-	size_t head, count, cap;
-};
-
-/* ---- bulk work (work.c): stamps, request work, knock matching; one job in flight ---- */
-enum kith_work_kind { KITH_WORK_STAMP, KITH_WORK_REQUEST, KITH_WORK_KNOCKS };
-struct kith_work;
-
-struct kith_node {
-	struct kith_node_config cfg;
-	const struct kith_alloc *alloc;
-	struct kith_rng *rng;
-	struct kith_log *log;
-	struct kith_arena *arena;
-	struct kith_noncer noncer;
-	struct kith_net *net;
-	struct kith_dht *dht;
-	struct kith_peerbook *book;
-	struct kith_store *account, *mailbox;
-	struct kith_mbox_client *client;
-	struct kith_mbox_service *service;
-	kith_time now;
-	uint64_t wall_base_ms;
-	kith_time wall_base_at; /* wall clock at a monotonic instant */
-	bool has_identity, stopping;
-	struct kith_identity *id; /* arena-backed pieces inside */
-	struct kith_contact **contact;
-	size_t contacts, contacts_cap;       /* ascending id */
-	struct kith_map contact_by_ik, seen; /* ik -> index into contact; H16 -> 1 */
-	struct kith_pending *pending[KITH_REQUESTS_MAX];
-	size_t pendings;
-	struct kith_own_box box[KITH_OWN_BOXES_MAX];
-	size_t boxes;
-	uint32_t list_version;
-	uint32_t find_op;
-	bool list_dirty;
-	uint64_t next_message, next_event, first_event, next_out, next_contact, next_conv,
-		next_request, next_invitation, next_peerbox;
-	struct kith_gate gate;
-	size_t open_ops;
-	bool account_busy, mailbox_busy, has_start;
-	struct kith_job *account_job, *mailbox_job;
-	uint64_t unknown_kinds;
-	struct kith_contact **dirty;
-	size_t dirties, dirty_cap;
-	uint32_t next_token;
-	struct kith_work *work_first;
-	bool job_busy;
-	struct kith_publish *publish;
-	struct kith_replies *replies;
-	struct kith_news *news; /* events.c */
-	struct kith_addr own_addr[8];
-	size_t own_addrs;
-	struct kith_addr observed;      /* as the last reporter saw it */
-	struct kith_addr observed_sure; /* two reporters of different groups agreed on it */
-	struct {
-		struct kith_group group;
-		struct kith_addr addr;
-		kith_time at;
-	} told[8];
-	size_t tolds;
-	bool dht_ready, reach_server;
-	uint32_t reach_changes; /* of the own addresses */
-	uint64_t reach_day;     /* of the key that the DHT goes by */
-	kith_time started, phase_since;
-	enum kith_node_phase phase;
-	struct kith_tagbook *tagbook;
-	struct kith_expects *expects;
-	struct kith_said *said;
-	struct kith_todelete *todelete; /* tagbook.c, expect.c, say.c, todelete.c */
-	kith_time delivery_due, ack_due, next_tag_sweep;
-	uint64_t unknown_bodies, refused_frames;
-	struct kith_orders *orders;
-	struct kith_fetch *fetch;
-	struct kith_choose *choose; /* mbox_jobs.c, mbox_fetch.c, mbox_choose.c */
-	kith_time next_publish, next_choose, next_sweep;
-	uint32_t presence_op, knock_op[KITH_CAPS_MAX];
-	struct {
-		struct kith_group group;
-		int64_t off_s;
-	} clock[5];
-	size_t clock_count;
-	int64_t clock_off_s;
-	kith_time next_seek_start;
-};
+#include "node/state.h"
 
 /* node.c */
 uint64_t kith__wall_ms(const struct kith_node *n);
@@ -402,6 +54,9 @@ void kith__row_meta_blob(struct kith_node *n, const char *k, const void *p, size
 void kith__row_setting(struct kith_node *n, const char *k, const char *v);
 void kith__row_invitation(struct kith_node *n, const struct kith_own_cap *cap);
 #define KITH_FLOW_ROW (32u + KITH_FLOW_FAR) /* sequence numbers in front of a ratchet row */
+/* A ratchet is two rows: flow | ratchet without its keys | print 8, and the keys, written when they
+ * changed. The print ties the two. */
+uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS]);
 #define KITH_OUT_ROW_HEAD \
 	29u /* type 2, flags 1, index 4, list version 4, mid 16, content length 2 */
 void kith__row_seen(struct kith_node *n, const uint8_t h[static 16], uint64_t expires_s);
@@ -454,9 +109,12 @@ const struct kith_own_cap *kith__cap_shared(const struct kith_node *n);
 size_t kith__presences_live(const struct kith_node *n); /* the first so many of presence[] */
 void kith__presence_rotate(
 	struct kith_node *n); /* after a removal: new P and shared cap, old ones end at once */
-void kith__name_tell(struct kith_node *n, struct kith_contact *c); /* queues 0x0105 */
+void kith__name_tell(struct kith_node *n, struct kith_contact *c);      /* queues 0x0105 */
+void kith__link_root_tell(struct kith_node *n, struct kith_contact *c); /* role A: 0x0104 */
 void kith__presence_tell(struct kith_node *n,
 			 struct kith_contact *c); /* queues 0x0102 for an accepted contact */
+bool kith__presence_append(struct kith_node *n,
+			   struct kith_contact *c); /* appends it, unsealed and without a row */
 void kith__shortname(char out[static 9], const uint8_t ik[static 32]);
 /* contacts.c */
 int kith__contact_insert(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
@@ -472,6 +130,7 @@ void kith__contact_link(
 	struct kith_node *n,
 	struct kith_contact *c); /* (re)sets the link peer in net, if LK, P and a root are known */
 void kith__contact_drop_ratchet(struct kith_node *n, struct kith_contact *c);
+void kith__contact_undo(struct kith_node *n, struct kith_contact *c); /* the newest, without rows */
 /* requests_out.c: knock lookup, bundle, request, work, PUT; requests_in.c: opened knocks, accept */
 #define KITH_REQUEST_OUT_BASE 1000000000u /* row ids of own requests: this + contact id */
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c);
@@ -481,6 +140,10 @@ void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t 
 void kith__requests_sweep(struct kith_node *n); /* hourly: roots that nobody can answer any more */
 int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint8_t (*ml)[32],
 		       unsigned count) KITH_MUST_USE;
+struct kith_pending *kith__pending_by_ik(const struct kith_node *n, const uint8_t ik[static 32]);
+/* Accepts `p`, which ends. FULL, NOMEM, AUTH: nothing changed. */
+int kith__pending_accept(struct kith_node *n, struct kith_pending *p, const char *alias,
+			 struct kith_contact **out) KITH_MUST_USE;
 int kith__pending_load(struct kith_node *n, uint64_t id, unsigned work, uint64_t at_ms,
 		       const uint8_t inner[static KITH_INNER]) KITH_MUST_USE;
 void kith__pending_free(struct kith_node *n);
@@ -489,28 +152,89 @@ void kith__seek_tick(struct kith_node *n);
 kith_time kith__seek_deadline(const struct kith_node *n);
 bool kith__seek_dht(struct kith_node *n,
 		    const struct kith_dht_event *e); /* true: was one of its ops */
-void kith__request_arrived(struct kith_node *n, const uint8_t ml[static 32], uint64_t day,
+/* How a request came: under a slot of a cap (proof of work for ml and day), or as a contact's,
+ * under a slot of P or on its link (`ik`: whose; NULL: any). */
+struct kith__request_way {
+	bool from_contact;
+	const uint8_t *ml, *ik;
+	uint64_t day;
+};
+/* False: no memory or room now, nothing changed; try again. */
+bool kith__request_arrived(struct kith_node *n, const struct kith__request_way *way,
 			   const uint8_t inner[static KITH_INNER]);
 /* A's side: a full frame under the answer tags of open request `i`; true when it opened as accept.
  */
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
 			    const uint8_t inner[static KITH_INNER]);
+/* The same with each open request, for a frame from a live link. */
+bool kith__request_answer_try(struct kith_node *n, struct kith_contact *c,
+			      const uint8_t inner[static KITH_INNER]);
+/* requests_out.c: a request for the prekey of c->bundle, made or still good. STATE: no own mailbox
+ * yet; NOMEM, AUTH. */
+int kith__request_ready(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;
+/* heal.c: new sessions with contacts (crypto.md 4, re-session) */
+bool kith__healing(const struct kith_contact *c);
+void kith__heal_begin(struct kith_node *n, struct kith_contact *c);
+/* A session stands: forgets what was for finding it. */
+void kith__heal_ended(struct kith_node *n, struct kith_contact *c);
+/* Their request crossed ours, which counts: it must not be older than what made them ask. */
+void kith__heal_crossed(struct kith_node *n, struct kith_contact *c, uint64_t created_s);
+/* Kind of the next request; false: the look-up that tells is still out. */
+bool kith__heal_kind(const struct kith_contact *c, enum kith_request_kind *kind);
+void kith__heal_link_up(struct kith_node *n, struct kith_contact *c);
+void kith__heal_message(struct kith_node *n, struct kith_contact *c, const uint8_t *in, size_t len);
+void kith__heal_tick(struct kith_node *n, struct kith_contact *c); /* of one that is healing */
+/* The request is durable: on the link with it, if that was asked for. */
+void kith__heal_send(struct kith_node *n, struct kith_contact *c);
+/* A blob for this contact unwrapped and opened under no key. */
+void kith__heal_doubt(struct kith_node *n, struct kith_contact *c);
 /* restore.c: at the end of loading, when the database is older than its profile */
 void kith__restored(struct kith_node *n);
+void kith__restore_now(struct kith_node *n); /* this database is an old one: the same, later */
+/* twin.c: other copies of this profile */
+void kith__instance_renew(struct kith_node *n);
+void kith__twin_start(struct kith_node *n); /* at the end of loading */
+void kith__twin_tick(struct kith_node *n);
+kith_time kith__twin_deadline(const struct kith_node *n);
+bool kith__twin_dht(struct kith_node *n, const struct kith_dht_event *e);
+/* A record under own P was found. */
+void kith__twin_record(struct kith_node *n, const struct kith_own_presence *p, uint64_t period,
+		       const uint8_t *record);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
-/* reach.c: can others reach this node? The DHT's mode, and the key it goes by. */
-void kith__reach_key(const struct kith_node *n, uint8_t secret[static 32]);
-void kith__reach_observed(struct kith_node *n, const struct kith_addr *addr);
-void kith__reach_changed(struct kith_node *n); /* other own addresses */
-void kith__reach_tick(struct kith_node *n);
-
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
 /* Somebody at `from` sees us at `addr`. */
 void kith__observed(struct kith_node *n, const struct kith_addr *from,
 		    const struct kith_addr *addr);
 void kith__observed_clear(struct kith_node *n); /* the network changed */
+/* reach.c: the one place that acts on reachability: DHT mode, advertised endpoint. */
+void kith__reachable(struct kith_node *n, enum kith_reach reach, const struct kith_addr *endpoint);
+void kith__reach_init(struct kith_node *n);
+/* daykey.c: a client's key in the DHT is of the day and of its addresses. */
+void kith__daykey(const struct kith_node *n, uint8_t secret[static 32]);
+void kith__daykey_moved(struct kith_node *n); /* other own addresses */
+void kith__daykey_tick(struct kith_node *n);
+void kith__reach_gateway(struct kith_node *n, const struct kith_addr *addrs, size_t count);
+void kith__reach_tick(struct kith_node *n); /* also after anything else that may change it */
+bool kith__reach_input(struct kith_node *n, const struct kith_dgram_in *in); /* true: ours */
 void kith__publish_free(struct kith_node *n);
+/* The content of a record for the period that starts at start_s. `ahead`: for the time we are away,
+ * so without endpoints. Knock: false while no mailbox has the bundle; *whole: all that should. */
+void kith__publish_presence(const struct kith_node *n, const struct kith_record_secret *s,
+			    uint64_t start_s, bool ahead,
+			    uint8_t content[static KITH_RECORD_CONTENT]);
+bool kith__publish_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t start_s,
+			 uint8_t content[static KITH_RECORD_CONTENT], bool *whole);
+/* A sequence number above all drawn before; its row is in the open batch. */
+uint64_t kith__publish_seq(struct kith_node *n);
+/* deposit.c: records signed ahead, at the own mailboxes (mailbox.md 3) */
+void kith__deposit_tick(struct kith_node *n);
+kith_time kith__deposit_deadline(const struct kith_node *n);
+void kith__deposit_free(struct kith_node *n);
+int kith__deposit_loaded(struct kith_node *n, uint32_t slot, const uint8_t *body, size_t len)
+	KITH_MUST_USE;                         /* load.c: a row of SECRET named "keep" */
+void kith__publish_again(struct kith_node *n); /* all records with a new seq */
+bool kith__publish_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__publish_tick(struct kith_node *n);
 kith_time kith__publish_deadline(const struct kith_node *n);
 void kith__presence_want(struct kith_node *n,
@@ -547,6 +271,7 @@ void kith__peer_list(struct kith_node *n, struct kith_contact *c, const struct k
 #define KITH_MESSAGE_GAP       2u /* earlier message missing when it came */
 
 /* outbox.c: queue, seal, ack; delivery.c: sessions and timers */
+bool kith__may_seal(const struct kith_node *n, const struct kith_contact *c);
 /* Queues one body for `c` (message 0 = control) and seals it if the window allows; NULL: full. */
 struct kith_out *kith__outbox_add(struct kith_node *n, struct kith_contact *c, uint16_t type,
 				  uint64_t message, const struct kith_msgid *mid,
@@ -575,6 +300,9 @@ bool kith__inbox_frame(struct kith_node *n, struct kith_contact *c, const uint8_
  * seen, takes ack, tag index and seq, acts on the body, owes the ack. */
 void kith__inbox_opened(struct kith_node *n, struct kith_contact *c, const struct kith_opened *o,
 			const uint8_t h[static 16], bool live);
+/* hold.c: live frames that wait for those before them */
+void kith__hold_tick(struct kith_node *n);
+kith_time kith__hold_deadline(const struct kith_node *n);
 /* receipts.c: own acknowledgements towards c */
 void kith__ack_fill(const struct kith_contact *c, struct kith_ack *ack);
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live);
@@ -612,24 +340,37 @@ void kith__tagbook_acked(struct kith_contact *c, uint32_t version,
 /* Which contact (and request) a listed tag at mailbox ml belongs to. */
 struct kith_tag_match {
 	struct kith_contact *c;
+	struct kith_tag_list *list;
 	int request; /* -1 = session */
 	uint32_t version, index;
 	struct kith_tag_keys keys;
 };
+/* Among the tags of the table: of each chain 32 beyond the greatest consumed index, and gaps. */
 bool kith__tagbook_match(struct kith_node *n, const uint8_t ml[static 32],
 			 const uint8_t tag[static 16], struct kith_tag_match *m);
+/* The same for a tag whose place was found before, anywhere within 1,024 indices. */
+struct kith__tag_place {
+	uint64_t contact;
+	uint32_t version, index;
+};
+bool kith__tagbook_find(struct kith_node *n, const struct kith__tag_place *p,
+			const uint8_t ml[static 32], const uint8_t tag[static 16],
+			struct kith_tag_match *m);
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m);
 void kith__tagbook_announced(struct kith_node *n, struct kith_contact *c, uint32_t version,
 			     uint32_t index);
-/* After a LIST on return from absence, and daily: lets `match` find those of the listed tags that
- * lie beyond the table, within 1,024 indices. */
-void kith__tagbook_stream(struct kith_node *n, const uint8_t ml[static 32],
-			  const uint8_t (*tags)[16], size_t count);
+/* Calls fn for every receive list of a contact: the session's and those of open requests. */
+typedef void (*kith__tag_list_fn)(struct kith_node *n, struct kith_contact *c,
+				  struct kith_tag_list *l, void *ctx);
+void kith__tagbook_each(struct kith_node *n, struct kith_contact *c, kith__tag_list_fn fn,
+			void *ctx);
 void kith__tagbook_drop(struct kith_node *n, struct kith_contact *c, int dir,
 			unsigned i); /* list i of a direction (0 send, 1 receive) and its rows */
 void kith__tagbook_free(struct kith_node *n);
-void kith__tagbook_sweep(struct kith_node *n);   /* hourly: superseded lists end after 30 days */
-void kith__tagbook_changed(struct kith_node *n); /* rebuild the table of expected tags */
+void kith__tagbook_sweep(struct kith_node *n); /* hourly: superseded lists end after 30 days */
+/* Receive lists came or went: new ones enter the table, and it is made anew once a fifth of it
+ * belongs to lists that are gone. */
+void kith__tagbook_changed(struct kith_node *n);
 
 /* mbox_jobs.c: one-shot work at anybody's mailboxes, each on a link of its own */
 typedef void (*kith_put_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status,
@@ -663,6 +404,28 @@ struct kith_get_order {
 };
 int kith__mbox_order_get(struct kith_node *n, const struct kith_get_order *o)
 	KITH_MUST_USE; /* 1 of 4 with dummies */
+/* Hand-in of records, one KEEP each, over one link (mailbox.md 3). `done` records are there. */
+typedef void (*kith_keep_fn)(struct kith_node *n, uint64_t a, uint64_t b, int status,
+			     unsigned done);
+struct kith_keep_order {
+	uint8_t ml[32], mk[32];
+	struct kith_addr addr;
+	uint8_t del[16];
+	const uint8_t (*records)[KITH_RECORD]; /* copied, as is until_s */
+	const uint64_t *until_s;               /* end of each record's period + 3 h */
+	unsigned count;
+	kith_keep_fn fn;
+	uint64_t a, b;
+};
+/* status: OK (all), FULL (no room, slow down, too dear), AUTH (another MK), IO. */
+int kith__mbox_order_keep(struct kith_node *n, const struct kith_keep_order *k) KITH_MUST_USE;
+/* mbox_audit.c: are copies still where their receipts say? */
+void kith__audit_tick(struct kith_node *n);
+kith_time kith__audit_deadline(const struct kith_node *n);
+void kith__audit_free(struct kith_node *n);
+bool kith__audit_result(struct kith_node *n,
+			const struct kith_mbox_result *r);          /* true: was of its link */
+void kith__audit_plan(struct kith_node *n, struct kith_copy *copy); /* KEPT just now, or proved */
 void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32],
 			     const struct kith_addr *addr, const uint8_t d[static 32]);
 void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *r, bool *mine);
@@ -707,6 +470,9 @@ void kith__choose_free(struct kith_node *n);
 void kith__fetch_cursor_loaded(struct kith_node *n, const uint8_t ml[static 32], uint64_t secret,
 			       uint32_t day, uint32_t pos); /* load.c: a row of CURSOR */
 void kith__fetch_free(struct kith_node *n);
+/* The session of a contact ended: what is listed under its tags is wanted no more. */
+void kith__wants_forget(struct kith_node *n, uint64_t contact);
+void kith__fetch_back(struct kith_node *n); /* all cursors, with rows, as far back as blobs stand */
 void kith__own_list(const struct kith_node *n,
 		    struct kith_list *out); /* listed mailboxes, present version */
 void kith__fetch_tick(struct kith_node *n);

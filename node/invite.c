@@ -12,6 +12,10 @@ static bool own_address(const struct kith_node *n, struct kith_addr *out)
 {
 	size_t i;
 
+	if (!kith_addr_is_none(&n->endpoint)) {
+		*out = n->endpoint;
+		return true;
+	}
 	for (i = 0; i < n->own_addrs; i++)
 		if (!kith_addr_is_private(&n->own_addr[i])) {
 			*out = n->own_addr[i];
@@ -94,14 +98,45 @@ static size_t gather_hints(const struct kith_node *n, struct kith_hint *hint, si
 	return count;
 }
 
+static void format_link(const struct kith_node *n, const struct kith_own_cap *cap, unsigned hints,
+			bool include_self, char link[static KITH_LINK_TEXT])
+{
+	struct kith_address address;
+	struct kith_hint hint[3];
+	size_t count = 0;
+
+	if (include_self && own_hint(n, &hint[0]))
+		count = 1;
+	if (hints > count)
+		count += gather_hints(n, hint + count, hints - count);
+	memcpy(address.ik, n->id->ik, 32);
+	memcpy(address.cap, cap->cap, 16);
+	kith__link_format(link, &address, hint, count);
+}
+
+_Static_assert(KITH_NODE_LINK == KITH_LINK_TEXT, "one length for links");
+
+int kith_node_invitation_link(const struct kith_node *n, uint64_t id, unsigned hints,
+			      bool include_self, char out[static KITH_NODE_LINK])
+{
+	if (!n->has_identity)
+		return KITH_E_STATE;
+	for (size_t k = 0; k < n->id->caps; k++) {
+		const struct kith_own_cap *cap = &n->id->cap[k];
+
+		if (cap->id != id || cap->revoked || cap->shared)
+			continue;
+		format_link(n, cap, hints > 3 ? 3 : hints, include_self, out);
+		return KITH_OK;
+	}
+	return KITH_E_NOTFOUND;
+}
+
 int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self,
 		     uint32_t call, kith_time now)
 {
 	char link[KITH_LINK_TEXT];
-	struct kith_address address;
-	struct kith_hint hint[3];
 	struct kith_own_cap *cap;
-	size_t count = 0;
 
 	n->now = now;
 	if (kith__may_write(n) != KITH_OK)
@@ -113,13 +148,7 @@ int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, boo
 	cap = kith__cap_new(n, label, false);
 	if (cap == NULL)
 		return KITH_E_FULL;
-	if (include_self && own_hint(n, &hint[0]))
-		count = 1;
-	if (hints > count)
-		count += gather_hints(n, hint + count, hints - count);
-	memcpy(address.ik, n->id->ik, 32);
-	memcpy(address.cap, cap->cap, 16);
-	kith__link_format(link, &address, hint, count);
+	format_link(n, cap, hints, include_self, link);
 	kith__publish_soon(n);
 	kith__fetch_buckets_changed(n);
 	kith__reply_text(n, call, cap->id, link);
@@ -199,6 +228,13 @@ enum kith_invitation_fault kith_node_invitation_check(const struct kith_node *n,
 	if (c != NULL)
 		*contact = c->id;
 	return KITH_INVITATION_OK;
+}
+
+int kith_node_hint_check(const char *hint, size_t len)
+{
+	struct kith_hint h;
+
+	return kith__hint_parse(&h, hint, len);
 }
 
 int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_time now)

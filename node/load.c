@@ -134,6 +134,12 @@ static bool secret_row(struct kith_node *n, const struct kith_rows *r, unsigned 
 		return secret_prekey(n, slot, r);
 	if (strcmp(name, "p") == 0)
 		return secret_presence(n, slot, r);
+	if (strcmp(name, "keep") == 0) {
+		size_t len;
+		const uint8_t *p = kith_rows_blob(r, 2, &len);
+
+		return kith__deposit_loaded(n, slot, p, p == NULL ? 0 : len) == KITH_OK;
+	}
 	return true;
 }
 
@@ -155,6 +161,12 @@ static int load_meta(struct kith_node *n, uint64_t *made_s)
 			n->id->record_seq = (uint64_t)kith_rows_int(&r, 1);
 		else if (strcmp(k, "list_version") == 0)
 			n->list_version = (uint32_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "restored_s") == 0)
+			n->restored_s = (uint64_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "session_epoch") == 0)
+			n->epoch = (uint32_t)kith_rows_int(&r, 1);
+		else if (strcmp(k, "locked") == 0)
+			n->locked = kith_rows_int(&r, 1) != 0;
 	}
 	return KITH_OK;
 }
@@ -248,6 +260,7 @@ static struct kith_contact *row_contact(struct kith_node *n, const struct kith_r
 	c->blocked = (state & 256) != 0;
 	c->newer = (state & 512) != 0;
 	c->i_am_a = (state & 1024) != 0;
+	c->renewed = (state & 2048) != 0;
 	column_text(r, 3, c->name, sizeof(c->name));
 	column_text(r, 4, c->alias, sizeof(c->alias));
 	c->verified = kith_rows_int(r, 5) != 0;
@@ -341,6 +354,34 @@ static int load_skipped(struct kith_node *n)
 	return status;
 }
 
+/* The ratchet of a row: without a second row it is whole (first schema), else the two make it. */
+static int row_ratchet(struct kith_contact *c, const struct kith_rows *r, const uint8_t *p,
+		       size_t len)
+{
+	uint8_t whole[KITH_RATCHET_ROW];
+	size_t keys_len;
+	const uint8_t *keys = kith_rows_blob(r, 4, &keys_len);
+	struct kith_writer w;
+	int status;
+
+	if (keys == NULL)
+		return kith__ratchet_decode(c->ratchet, p, len);
+	if (keys_len != KITH_RATCHET_KEYS || len < KITH_RATCHET_KEYS_AT + 8)
+		return KITH_E_MALFORMED;
+	c->keys_print = kith__keys_print(keys);
+	if (kith_load_u64(p + len - 8) != c->keys_print)
+		return KITH_E_MALFORMED; /* of another time */
+	kith_writer_init(&w, whole, sizeof(whole));
+	kith_write_bytes(&w, p, KITH_RATCHET_KEYS_AT);
+	kith_write_bytes(&w, keys, KITH_RATCHET_KEYS);
+	kith_write_bytes(&w, p + KITH_RATCHET_KEYS_AT, len - KITH_RATCHET_KEYS_AT - 8);
+	status = kith_write_end(&w) == KITH_OK ? KITH_OK : KITH_E_MALFORMED;
+	if (status == KITH_OK)
+		status = kith__ratchet_decode(c->ratchet, whole, w.len);
+	kith_wipe(whole, sizeof(whole));
+	return status;
+}
+
 static int load_ratchets(struct kith_node *n)
 {
 	struct kith_rows r;
@@ -369,7 +410,7 @@ static int load_ratchets(struct kith_node *n)
 		c->ratchet = kith_arena_get(n->arena, sizeof(*c->ratchet));
 		if (c->ratchet == NULL)
 			return KITH_E_NOMEM;
-		status = kith__ratchet_decode(c->ratchet, p + KITH_FLOW_ROW, len - KITH_FLOW_ROW);
+		status = row_ratchet(c, &r, p + KITH_FLOW_ROW, len - KITH_FLOW_ROW);
 		c->ratchet->alloc = n->alloc;
 	}
 	return status == KITH_OK ? load_skipped(n) : status;
@@ -475,6 +516,15 @@ static int load_tagchains(struct kith_node *n)
 	return status;
 }
 
+/* A wall time of a row as the monotonic one; clocks may have been set since. */
+static kith_time at_wall(const struct kith_node *n, uint64_t wall_ms, uint64_t most_s)
+{
+	uint64_t now_ms = kith__wall_ms(n);
+	uint64_t wait_ms = wall_ms > now_ms ? wall_ms - now_ms : 0;
+
+	return n->now + (wait_ms < most_s * 1000 ? wait_ms : most_s * 1000) * KITH_US_PER_MS;
+}
+
 static int load_peer_boxes(struct kith_node *n)
 {
 	struct kith_rows r;
@@ -501,7 +551,9 @@ static int load_peer_boxes(struct kith_node *n)
 		b->e.retention = kith_read_u8(&in);
 		b->e.flags = kith_read_u8(&in);
 		b->e.p = (uint8_t)kith_rows_int(&r, 7);
-		b->fails = (unsigned)kith_rows_int(&r, 8);
+		b->fails = (unsigned)kith_rows_int(&r, 8) & 0xffffu;
+		b->audits = (unsigned)(kith_rows_int(&r, 8) >> 16);
+		b->next_try = at_wall(n, (uint64_t)kith_rows_int(&r, 9), 3u * 86400u);
 		if (kith_read_end(&in) != KITH_OK)
 			return KITH_E_MALFORMED;
 	}
@@ -601,6 +653,10 @@ static int load_copies(struct kith_node *n)
 		copy->expires_s = (uint64_t)kith_rows_int(&r, 8);
 		(void)column(&r, 9, copy->sig, 64);
 		copy->tries = (unsigned)kith_rows_int(&r, 10);
+		if (copy->state == KITH_COPY_KEPT)
+			copy->check_ms = (uint64_t)kith_rows_int(&r, 11);
+		else
+			copy->next = at_wall(n, (uint64_t)kith_rows_int(&r, 11), 86400u);
 	}
 	return status;
 }
@@ -639,6 +695,8 @@ static int load_own_boxes(struct kith_node *n)
 		b->e.flags = kith_read_u8(&in);
 		b->source = (enum kith_source)kith_rows_int(&r, 3);
 		b->since_ms = (uint64_t)kith_rows_int(&r, 4);
+		b->audits = (unsigned)kith_rows_int(&r, 5) & 255u;
+		b->rekeyed = (kith_rows_int(&r, 5) & 256) != 0;
 		b->listed_version = (uint32_t)kith_rows_int(&r, 6);
 		if (b->listed_version > n->list_version)
 			n->list_version = b->listed_version;
@@ -696,10 +754,11 @@ int kith__load(struct kith_node *n)
 		if (status != KITH_OK)
 			return status;
 	}
-	for (i = 0; i < n->contacts; i++)
+	for (i = 0; i < n->contacts && !n->locked; i++)
 		kith__contact_link(n, n->contact[i]);
 	kith__identity_apply(n);
 	kith__tagbook_changed(n);
 	kith__restored(n);
+	kith__twin_start(n);
 	return KITH_OK;
 }

@@ -48,6 +48,14 @@ int kith__mbox_put(struct kith_mbox_client *c, uint32_t link, const uint8_t tag[
 		   const uint8_t blob[static KITH_BLOB], kith_time now) KITH_MUST_USE;
 int kith__mbox_list(struct kith_mbox_client *c, uint32_t link, struct kith_mbox_bucket b,
 		    uint32_t day, uint32_t pos, uint32_t until_day, kith_time now) KITH_MUST_USE;
+/* A LIST of at most `max` tags. */
+struct kith_mbox_range {
+	struct kith_mbox_bucket bucket;
+	uint32_t day, pos, until_day;
+	uint16_t max;
+};
+int kith__mbox_page(struct kith_mbox_client *c, uint32_t link, const struct kith_mbox_range *range,
+		    kith_time now) KITH_MUST_USE;
 int kith__mbox_get(struct kith_mbox_client *c, uint32_t link, const uint8_t (*tags)[16],
 		   unsigned count, kith_time now) KITH_MUST_USE; /* 4, 8 or 16 */
 int kith__mbox_delete(struct kith_mbox_client *c, uint32_t link, const uint8_t d[static 32],

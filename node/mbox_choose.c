@@ -61,13 +61,26 @@ unsigned kith__listed(const struct kith_node *n)
 	return count;
 }
 
+void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32])
+{
+	struct kith_own_box *b = kith__own_box(n, ml);
+
+	if (b == NULL || (b->audit_at != 0 && n->now < b->audit_at + S(3600)))
+		return;
+	kith_log_add(n->log, n->now, KITH_LOG_INFO, "an own mailbox does not do what it says");
+	b->audit_at = n->now;
+	b->audits += b->audits < 255 ? 1 : 0;
+	kith__row_own_box(n, b);
+	kith__version_soon(n);
+}
+
 int kith__own_score(const struct kith_node *n, const struct kith_own_box *b)
 {
 	uint64_t days = (kith__wall_ms(n) - b->since_ms) / (1000u * KITH__DAY_S);
 	int score = PINNED(b) ? 1000 : 0;
 
 	score += b->fails == 0 && b->answered_ms != 0 ? 500 : 0;
-	return score + (int)(days > 90 ? 90 : days);
+	return score + (int)(days > 90 ? 90 : days) - 100 * (int)(b->audits < 20 ? b->audits : 20);
 }
 
 static void drop(struct kith_node *n, size_t i)
@@ -141,8 +154,9 @@ static void probe_failed(struct kith_node *n, struct kith_own_box *b, bool gone)
 static void probe(struct kith_node *n, struct kith_own_box *b)
 {
 	uint32_t link;
-	int status = kith__mbox_open(n->client, b->e.ml, &b->e.addr, b->listed ? b->e.mk : NULL, 0,
-				     &link, n->now);
+	/* After failures without the key it was listed with: it may have lost that one. */
+	const uint8_t *mk = b->listed && b->fails % 2 == 0 ? b->e.mk : NULL;
+	int status = kith__mbox_open(n->client, b->e.ml, &b->e.addr, mk, 0, &link, n->now);
 
 	if (status != KITH_OK) {
 		probe_failed(n, b, true);
@@ -159,6 +173,17 @@ void kith__choose_answered(struct kith_node *n, struct kith_own_box *b,
 	bool first = b->answered_ms == 0;
 	bool back = b->fails > 0;
 
+	if (b->listed && memcmp(b->e.mk, info->mk, 32) != 0) { /* all it had promised is gone */
+		kith__own_doubt(n, b->e.ml);
+		memcpy(b->e.mk, info->mk, 32);
+		b->rekeyed = true;
+		kith__row_own_box(n, b);
+		kith__version_soon(n);
+	}
+	if (b->audits > 0 && b->audit_at + S(7 * 86400) < n->now) {
+		b->audits--;
+		b->audit_at = n->now;
+	}
 	b->answered_ms = kith__wall_ms(n);
 	b->fails = 0;
 	b->next_probe = n->now + kith_rng_jitter(n->rng, S(6 * 3600), 25);
@@ -205,7 +230,7 @@ bool kith__choose_result(struct kith_node *n, const struct kith_mbox_result *r)
 /* ---- sources ---- */
 static void own_service(struct kith_node *n)
 {
-	struct kith_addr addr = n->observed;
+	struct kith_addr addr = kith_addr_is_none(&n->endpoint) ? n->observed : n->endpoint;
 	struct kith_own_box *b;
 	uint8_t ml[32];
 

@@ -327,14 +327,26 @@ int kith__mbox_put(struct kith_mbox_client *c, uint32_t link, const uint8_t tag[
 int kith__mbox_list(struct kith_mbox_client *c, uint32_t link, struct kith_mbox_bucket b,
 		    uint32_t day, uint32_t pos, uint32_t until_day, kith_time now)
 {
-	struct kith__mbox_list q = {.bucket = b, .day = day, .pos = pos, .until_day = until_day};
+	struct kith_mbox_range q = {.bucket = b, .day = day, .pos = pos, .until_day = until_day};
+
+	q.max = KITH_MBOX_LIST_MAX;
+	return kith__mbox_page(c, link, &q, now);
+}
+
+int kith__mbox_page(struct kith_mbox_client *c, uint32_t link, const struct kith_mbox_range *range,
+		    kith_time now)
+{
+	struct kith__mbox_list q = {.bucket = range->bucket,
+				    .day = range->day,
+				    .pos = range->pos,
+				    .until_day = range->until_day,
+				    .max = range->max};
 	struct kith_writer w;
 	struct link *l;
 	int status = begin(c, link, KITH_MBOX_LIST, 32, &w, &l);
 
 	if (status != KITH_OK)
 		return status;
-	q.max = KITH_MBOX_LIST_MAX;
 	kith__mbox_list_write(&w, &q);
 	end(c, l, &w, KITH_MBOX_LIST, 0, now);
 	return KITH_OK;

@@ -26,7 +26,8 @@
 #define LIST_S      3600u
 #define AGAIN_S     30u /* something listed found no room */
 #define KNOCK_DAYS  9u
-#define WATCHES     2u /* mailbox.md 6 */
+#define WATCHES     2u   /* mailbox.md 6 */
+#define PAGES_MAX   256u /* of one listing: 110 full ones hold all that a mailbox may */
 #define S(x)        ((kith_time)(x)*KITH_US_PER_S)
 
 struct kith_fetch *kith__fetch(struct kith_node *n)
@@ -45,6 +46,8 @@ void kith__fetch_free(struct kith_node *n)
 
 	if (f == NULL)
 		return;
+	for (unsigned i = 0; i < KITH_OWN_BOXES_MAX; i++)
+		kith__sieve_wipe(&f->reader[i].sieve);
 	kith__knocks_free(n, f->knocks);
 	kith_alloc_free(n->alloc, f->want);
 	kith_alloc_free(n->alloc, f->cursor);
@@ -87,9 +90,11 @@ static void shut(struct kith_node *n, unsigned i, bool gone)
 	r->link = 0;
 	r->gen++;
 	r->knocks = r->gets = 0;
-	r->dirty = r->watches = r->listed_once = false;
+	r->dirty = r->watches = r->listed_once = r->held = false;
+	kith__sieve_wipe(&r->sieve);
 	r->state = KITH__CLOSED;
 	kith__wants_leave(n, i);
+	kith__knocks_rest(n, r->ml);
 	show_state(n, r);
 }
 
@@ -105,7 +110,8 @@ void kith__reader_failed(struct kith_node *n, unsigned i, bool gone)
 		if (o->used && o->state == KITH__CLOSED && o->fails == 0)
 			o->next_open = n->now;
 	}
-	r->fails++;
+	if (++r->fails == 2 && kith__own_box(n, r->ml) != NULL)
+		kith__own_box(n, r->ml)->next_probe = n->now; /* another key, another address? */
 	r->next_open = n->now + kith_rng_jitter(n->rng, S(wait_s[k]), 25);
 	shut(n, i, gone);
 }
@@ -126,6 +132,14 @@ static void open_link(struct kith_node *n, unsigned i, const struct kith_own_box
 		kith__reader_failed(n, i, false);
 }
 
+/* What no honest mailbox does: not again before long. */
+static void lied(struct kith_node *n, unsigned i)
+{
+	kith__own_doubt(n, n->fetch->reader[i].ml);
+	kith__reader_failed(n, i, false);
+	n->fetch->reader[i].next_open = n->now + kith_rng_jitter(n->rng, S(LIST_S), 25);
+}
+
 /* Asks for the next page, or stands. */
 static void list_next(struct kith_node *n, unsigned i)
 {
@@ -133,8 +147,15 @@ static void list_next(struct kith_node *n, unsigned i)
 	struct kith__group *g;
 	uint32_t day = today(n, r);
 
+	r->held = kith__sieve_full(&r->sieve);
+	if (r->held)
+		return; /* fetch_tick goes on after the pass */
 	while (r->at < r->groups && r->group[r->at].listed)
 		r->at++;
+	if (r->at < r->groups && r->pages++ >= PAGES_MAX) {
+		lied(n, i); /* one that never ends */
+		return;
+	}
 	if (r->at == r->groups) {
 		r->state = KITH__STANDING;
 		r->listed_once = true;
@@ -146,7 +167,7 @@ static void list_next(struct kith_node *n, unsigned i)
 	}
 	g = &r->group[r->at];
 	r->until = day;
-	if (g->caps && g->day < day)
+	if (g->day < day) /* by days: a knock is of the day it is filed under */
 		r->until = g->day + KNOCK_DAYS >= day ? g->day : day - KNOCK_DAYS - 1;
 	if (kith__mbox_list(n->client, r->link, g->b, g->day, g->pos,
 			    r->until == day ? UINT32_MAX : r->until, n->now) != KITH_OK)
@@ -159,7 +180,7 @@ static void list_start(struct kith_node *n, unsigned i)
 	unsigned g;
 
 	r->state = KITH__LISTING;
-	r->at = 0;
+	r->at = r->pages = 0;
 	for (g = 0; g < r->groups; g++)
 		r->group[g].listed = false;
 	list_next(n, i);
@@ -200,14 +221,15 @@ static void listed(struct kith_node *n, unsigned i, const struct kith_mbox_resul
 	bool more = res->more;
 	bool whole = r->until == today(n, r); /* what came up to now, not only up to a day */
 
-	if (next_day < g->day || (next_day == g->day && next_pos < g->pos)) {
-		kith__reader_failed(n, i, false); /* a mailbox that runs backwards */
+	if (next_day < g->day || (next_day == g->day && next_pos < g->pos) ||
+	    next_day > today(n, r) + 1) {
+		lied(n, i); /* it runs backwards, or into days to come */
 		return;
 	}
 	r->dirty |= next_day != g->day || next_pos != g->pos;
-	kith__match_tags(n, i, g, r->until == day || whole ? day : 0, res->tags, res->count);
+	kith__match_tags(n, i, g, r->until == day || whole ? day : 0, res);
 	if (more && next_day == g->day && next_pos == g->pos) {
-		kith__reader_failed(n, i, false); /* or one that never ends */
+		lied(n, i); /* or stands still */
 		return;
 	}
 	g->day = next_day;
@@ -229,7 +251,7 @@ static void pushed(struct kith_node *n, unsigned i, const struct kith_mbox_resul
 	for (k = 0; k < r->groups && g == NULL; k++)
 		if (r->group[k].b.bucket == res->bucket)
 			g = &r->group[k];
-	kith__match_tags(n, i, g, today(n, r), res->tags, res->count);
+	kith__match_tags(n, i, g, today(n, r), res);
 }
 
 static void reader_result(struct kith_node *n, unsigned i, const struct kith_mbox_result *res)
@@ -265,7 +287,7 @@ static void write_cursors(struct kith_node *n)
 		struct kith__fetcher *r = &n->fetch->reader[i];
 
 		if (r->used && r->dirty && r->state == KITH__STANDING && !r->again &&
-		    r->knocks == 0 && !kith__wants_at(n, i))
+		    r->knocks == 0 && !kith__sieve_busy(&r->sieve) && !kith__wants_at(n, i))
 			kith__cursors_write(n, r);
 	}
 }
@@ -331,6 +353,7 @@ static void readers_sync(struct kith_node *n)
 		memcpy(f->reader[i].ml, n->box[b].e.ml, 32);
 		f->reader[i].next_open = n->now;
 		f->reader[i].fails = 0;
+		kith__sieve_init(n, &f->reader[i].sieve, f->reader[i].ml);
 	}
 }
 
@@ -370,7 +393,7 @@ static void reader_tick(struct kith_node *n, unsigned i)
 		break;
 	case KITH__STANDING:
 		if ((!b->listed || surplus(n, i)) && !r->dirty && !r->again && r->knocks == 0 &&
-		    !kith__wants_at(n, i)) {
+		    !kith__sieve_busy(&r->sieve) && !kith__wants_at(n, i)) {
 			r->next_open = n->now + kith_rng_jitter(n->rng, S(LIST_S), 25);
 			shut(n, i, false);
 		} else if (r->rewatch || n->now >= r->next_list) {
@@ -380,6 +403,17 @@ static void reader_tick(struct kith_node *n, unsigned i)
 	case KITH__OPENING:
 	case KITH__LISTING: break;
 	}
+}
+
+static void sieve_tick(struct kith_node *n, unsigned i)
+{
+	struct kith__fetcher *r = &n->fetch->reader[i];
+
+	if (!r->used)
+		return;
+	kith__sieve_run(n, i);
+	if (r->held && !kith__sieve_full(&r->sieve))
+		list_next(n, i);
 }
 
 void kith__fetch_tick(struct kith_node *n)
@@ -395,8 +429,11 @@ void kith__fetch_tick(struct kith_node *n)
 		for (i = 0; i < KITH_OWN_BOXES_MAX; i++)
 			f->reader[i].rewatch = true;
 	}
-	for (i = 0; i < KITH_OWN_BOXES_MAX; i++)
+	for (i = 0; i < KITH_OWN_BOXES_MAX; i++) {
 		reader_tick(n, i);
+		sieve_tick(n, i);
+	}
+	kith__knocks_rest(n, NULL);
 	kith__wants_run(n);
 	write_cursors(n);
 }
@@ -412,6 +449,8 @@ kith_time kith__fetch_deadline(const struct kith_node *n)
 	if (f == NULL || f->changed)
 		return n->now;
 	best = kith__wants_deadline(n);
+	if (kith__knocks_deadline(n) < best)
+		best = kith__knocks_deadline(n);
 	for (i = 0; i < KITH_OWN_BOXES_MAX; i++) {
 		const struct kith__fetcher *r = &f->reader[i];
 		kith_time due = KITH_NEVER;
@@ -420,6 +459,8 @@ kith_time kith__fetch_deadline(const struct kith_node *n)
 			due = r->next_open;
 		else if (r->used && r->state == KITH__STANDING)
 			due = r->rewatch ? n->now : r->next_list;
+		if (r->used && kith__sieve_deadline(n, &r->sieve) < due)
+			due = kith__sieve_deadline(n, &r->sieve);
 		if (due < best)
 			best = due;
 	}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One-shot work at anybody's mailboxes: PUT, GET of one blob, DELETE, each on a link of its own, so
- * that a mailbox cannot tie two of them together (mailbox.md 4).
+ * One-shot work at anybody's mailboxes: PUT, GET of one blob, DELETE, hand-in of records, each on a
+ *link of its own, so that a mailbox cannot tie two of them together (mailbox.md 4).
  *
  *	WAITS --link free, pace--> OPENS --INFO--> WORKS --stamp--> SENT --answer--> end     PUT
  *	                           OPENS --LIST---------------------> SENT --answer--> end   GET
  *	                           OPENS --answer--> end                                     DELETE
+ *	                           OPENS --INFO--> (WORKS --stamp--> SENT --answer-->) * end   KEEP
  *
  * At most KITH_MBOX_ORDER_LINKS are open, DELETES of them for DELETE, and PER_MAILBOX handshakes at
  * one mailbox: net tries only four per source address. What cannot start stays in the queue. A link
@@ -91,6 +92,7 @@ int kith__order_new(struct kith_node *n, enum kith_order_kind kind, const uint8_
 void kith__order_free(struct kith_node *n, struct kith_order *o)
 {
 	kith_alloc_free(n->alloc, o->blob);
+	kith_alloc_free(n->alloc, o->until_s);
 	kith_wipe(o, sizeof(*o));
 	kith_alloc_free(n->alloc, o);
 }
@@ -115,6 +117,11 @@ void kith__order_end(struct kith_node *n, struct kith_order *o, bool gone)
 	if (o->link != 0 && !gone)
 		kith__mbox_close(n->client, o->link, n->now);
 	o->link = 0;
+}
+
+void kith__order_alive(struct kith_node *n, struct kith_order *o)
+{
+	o->due = n->now + LIFE;
 }
 
 void kith__mbox_order_delete(struct kith_node *n, const uint8_t ml[static 32],
@@ -146,6 +153,7 @@ static void failed(struct kith_node *n, struct kith_order *o, int status, bool g
 	case KITH_ORDER_PUT: kith__put_failed(n, o, status, gone); break;
 	case KITH_ORDER_GET: kith__get_failed(n, o, status, gone); break;
 	case KITH_ORDER_DELETE: delete_end(n, o, false, gone); break;
+	case KITH_ORDER_KEEP: kith__keep_failed(n, o, status, gone); break;
 	}
 }
 
@@ -155,6 +163,7 @@ static int first_verb(struct kith_node *n, struct kith_order *o)
 	case KITH_ORDER_PUT: return kith__put_start(n, o);
 	case KITH_ORDER_GET: return kith__get_start(n, o);
 	case KITH_ORDER_DELETE: return kith__mbox_delete(n->client, o->link, o->d, n->now);
+	case KITH_ORDER_KEEP: return kith__keep_start(n, o);
 	}
 	return KITH_E_STATE;
 }
@@ -293,6 +302,7 @@ void kith__mbox_jobs_result(struct kith_node *n, const struct kith_mbox_result *
 	switch (o->kind) {
 	case KITH_ORDER_PUT: kith__put_result(n, o, r); break;
 	case KITH_ORDER_GET: kith__get_result(n, o, r); break;
+	case KITH_ORDER_KEEP: kith__keep_result(n, o, r); break;
 	case KITH_ORDER_DELETE:
 		if (r->verb == KITH_MBOX_DELETE)
 			delete_end(n, o, r->status == KITH_MBOX_OK, false);
@@ -309,10 +319,10 @@ bool kith__mbox_jobs_idle(const struct kith_node *n)
 	if (all == NULL)
 		return true;
 	for (i = 0; i < KITH_MBOX_ORDER_LINKS; i++)
-		if (all->open[i] != NULL)
+		if (all->open[i] != NULL && all->open[i]->kind != KITH_ORDER_KEEP)
 			return false;
 	for (o = all->first; o != NULL; o = o->next)
-		if (o->kind != KITH_ORDER_DELETE) /* those may be forgotten */
+		if (o->kind == KITH_ORDER_PUT || o->kind == KITH_ORDER_GET) /* others can wait */
 			return false;
 	return true;
 }

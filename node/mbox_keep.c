@@ -3,7 +3,9 @@
  * Records that owners deposit for the time they are away (mailbox.md 3). The mailbox can check
  * signature and key but not read the period, so `until` of a KEEP frame tells it: the records of
  * one frame are of one period, which ends 3 h before `until`. They are published from 3 h before
- * that period on, two a second at most; after a restart spread over 10 min.
+ * that period on until 3 h after it, two a second at most; after a restart spread over 10 min. One
+ * that is superseded is left alone for an hour: when its owner is off again, the newer one leaves
+ * the DHT.
  */
 #include "node/mbox_service.h"
 
@@ -12,6 +14,9 @@
 #define MARGIN_S      (3u * 3600u)
 #define AHEAD_S       (62u * KITH_DAY_S) /* a period starts at most so far ahead */
 #define STEP_US       (KITH_US_PER_S / 2u)
+#define ANEW_US       (20u * 3600u * (kith_time)KITH_US_PER_S) /* a publication lives a day */
+#define BACK_US       (3600u * (kith_time)KITH_US_PER_S)       /* its owner was here */
+#define RETRY_US      (600u * (kith_time)KITH_US_PER_S)
 #define LOOK_US       (60u * (kith_time)KITH_US_PER_S)
 #define SPREAD_MS     600000u
 #define RECORDS_BYTES (64u << 20) /* of the disk (mailbox.md 9) */
@@ -107,6 +112,7 @@ static enum kith_mbox_status keep_one(struct kith_mbox_service *s, struct kith__
 	next.until_s = k->until_s;
 	next.from_s = from_of(k->until_s);
 	next.group = r->group;
+	next.op = r->op;
 	memcpy(next.del, k->del, sizeof(next.del));
 	memcpy(next.body, body, sizeof(next.body));
 	if (put_row(s, &next, &l->batch) != KITH_OK) { /* memory says what the rows say */
@@ -204,6 +210,27 @@ bool kith__mbox_withdraw(struct kith_mbox_service *s, const uint8_t x[static 32]
 	return any;
 }
 
+static void publish(struct kith_mbox_service *s, struct kith__mbox_record *r, kith_time now)
+{
+	r->again = now + ANEW_US;
+	if (s->cfg.publish == NULL)
+		return;
+	r->op = s->cfg.publish(s->cfg.publish_ctx, r->body);
+	if (r->op == 0)
+		r->again = now + RETRY_US;
+}
+
+void kith__mbox_service_superseded(struct kith_mbox_service *s, uint32_t op, kith_time now)
+{
+	for (size_t i = 0; op != 0 && i < s->records; i++) {
+		if (s->record[i]->op != op)
+			continue;
+		s->record[i]->op = 0;
+		s->record[i]->again = now + kith_rng_jitter(s->cfg.rng, BACK_US, 25);
+		return;
+	}
+}
+
 void kith__mbox_records_tick(struct kith_mbox_service *s, kith_time now)
 {
 	uint64_t wall_s = kith__mbox_wall(s, now), batch;
@@ -216,16 +243,17 @@ void kith__mbox_records_tick(struct kith_mbox_service *s, kith_time now)
 		struct kith__mbox_record *r = s->record[i];
 
 		if (wall_s >= r->until_s) {
+			if (r->op != 0 && s->cfg.unpublish != NULL)
+				s->cfg.unpublish(s->cfg.publish_ctx, r->op);
+			r->op = 0;
 			if (delete_row(s, i, &batch) != KITH_OK)
 				return;
-		} else if (!r->published && wall_s >= r->from_s) {
-			if (published || now < r->not_before) {
+		} else if (wall_s >= r->from_s && now >= r->again) {
+			if (published)
 				s->next_publish = now + STEP_US;
-				continue;
-			}
-			published = r->published = true;
-			if (s->cfg.publish != NULL)
-				s->cfg.publish(s->cfg.publish_ctx, r->body);
+			else
+				publish(s, r, now);
+			published = true;
 		}
 	}
 }
@@ -274,7 +302,7 @@ int kith__mbox_records_load(struct kith_mbox_service *s)
 void kith__mbox_records_spread(struct kith_mbox_service *s, kith_time now)
 {
 	for (size_t i = 0; i < s->records; i++)
-		s->record[i]->not_before =
+		s->record[i]->again =
 			now + kith_rng_below(s->cfg.rng, SPREAD_MS) * (kith_time)KITH_US_PER_MS;
 }
 

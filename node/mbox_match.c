@@ -140,6 +140,26 @@ void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r)
 	r->dirty = false;
 }
 
+void kith__fetch_back(struct kith_node *n)
+{
+	struct kith_fetch *f = kith__fetch(n);
+	uint32_t today = (uint32_t)(kith__wall_s(n) / KITH__DAY_S);
+	size_t i;
+
+	for (i = 0; i < f->cursors; i++) {
+		struct kith__cursor *c = &f->cursor[i];
+		struct kith_op op = kith_op(KITH_OP_CURSOR_PUT);
+
+		c->day = today > P_BACK ? today - P_BACK : 0;
+		c->pos = 0;
+		kith_op_blob(&op, c->ml, 32);
+		kith_op_int(&op, (int64_t)c->secret);
+		kith_op_int(&op, c->day);
+		kith_op_int(&op, c->pos);
+		kith__put(n, &op);
+	}
+}
+
 /* Where listing for a secret begins: its row, else shortly before it was made. */
 static void start_of(struct kith_node *n, const uint8_t ml[static 32], const struct kith__secret *s,
 		     uint32_t *day, uint32_t *pos)
@@ -186,7 +206,6 @@ void kith__groups(struct kith_node *n, struct kith__fetcher *r, uint8_t p)
 			g->pos = pos;
 		}
 		g->secret[g->secrets++] = s[i].id;
-		g->caps |= s[i].cap;
 		if (day < g->day || (day == g->day && pos < g->pos)) {
 			g->day = day;
 			g->pos = pos;
@@ -204,36 +223,48 @@ static void remember_dummy(struct kith__fetcher *r, const uint8_t tag[static 16]
 		r->dummies++;
 }
 
-void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
-		      uint32_t day, const uint8_t (*tags)[16], size_t count)
+/* True when it is one of ours, and wanted now. */
+static bool wanted(struct kith_node *n, unsigned reader, const uint8_t tag[static 16])
 {
-	struct kith_fetch *f = kith__fetch(n);
-	struct kith__fetcher *r = &f->reader[reader];
-	size_t strangers = 0;
-	size_t i;
+	struct kith_tag_match m;
+	struct kith__want key;
+	bool ours = kith__tagbook_match(n, n->fetch->reader[reader].ml, tag, &m);
 
-	KITH_ASSERT(count <= KITH_MBOX_LIST_MAX);
-	if (count == 0)
-		return;
-	memcpy(f->page, tags, count * sizeof(*tags));
-	kith__tagbook_stream(n, r->ml, (const uint8_t(*)[16])f->page, count);
-	for (i = 0; i < count; i++) {
-		struct kith_tag_match m;
-		struct kith__want key;
-
-		if (!kith__tagbook_match(n, r->ml, f->page[i], &m)) {
-			remember_dummy(r, f->page[i]);
-			memmove(f->page[strangers++], f->page[i], 16);
-			continue;
-		}
+	if (ours) {
 		memset(&key, 0, sizeof(key));
 		key.contact = m.c->id;
 		key.request = m.request;
 		key.epoch = m.version;
 		key.index = m.index;
-		kith__want_add(n, &key, reader, f->page[i]);
-		kith_wipe(&m, sizeof(m));
+		kith__want_add(n, &key, reader, tag);
 	}
-	if (strangers > 0 && g != NULL && g->caps && day != 0)
-		kith__knocks_try(n, reader, g, day, (const uint8_t(*)[16])f->page, strangers);
+	kith_wipe(&m, sizeof(m));
+	return ours;
+}
+
+void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
+		      uint32_t day, const struct kith_mbox_result *page)
+{
+	struct kith__fetcher *r = &kith__fetch(n)->reader[reader];
+	uint8_t(*stranger)[16];
+	size_t strangers = 0;
+	size_t i;
+
+	KITH_ASSERT(page->count <= KITH_MBOX_LIST_MAX);
+	if (page->count == 0)
+		return;
+	stranger = kith_alloc_zero(n->alloc, page->count, sizeof(*stranger));
+	r->again |= stranger == NULL;
+	for (i = 0; i < page->count && stranger != NULL; i++) {
+		if (wanted(n, reader, page->tags[i]))
+			continue;
+		remember_dummy(r, page->tags[i]);
+		if (!kith__sieve_add(n, &r->sieve, page->tags[i], page->verb == KITH_MBOX_LIST) &&
+		    page->verb == KITH_MBOX_LIST)
+			r->again = true;
+		memcpy(stranger[strangers++], page->tags[i], 16);
+	}
+	if (strangers > 0 && g != NULL && day != 0)
+		kith__knocks_try(n, reader, g, day, (const uint8_t(*)[16])stranger, strangers);
+	kith_alloc_free(n->alloc, stranger);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the files of the mailbox side of a user share with each other and with nobody else: one-shot
- * orders (mbox_jobs.c, mbox_put.c, mbox_get.c), own mailboxes (mbox_choose.c, mbox_version.c) and
- * fetching (mbox_fetch.c, mbox_want.c, mbox_match.c). The contract with the rest is in internal.h.
+ * orders (mbox_jobs.c, mbox_put.c, mbox_get.c, mbox_handin.c), own mailboxes (mbox_choose.c,
+ * mbox_version.c) and fetching (mbox_fetch.c, mbox_want.c, mbox_match.c). The contract with the
+ * rest is in internal.h.
  */
 #ifndef KITH_NODE_MBOX_OWN_H
 #define KITH_NODE_MBOX_OWN_H
@@ -12,7 +13,7 @@
 #define KITH__DAY_S 86400u
 
 /* ---- one-shot orders ---- */
-enum kith_order_kind { KITH_ORDER_PUT, KITH_ORDER_GET, KITH_ORDER_DELETE };
+enum kith_order_kind { KITH_ORDER_PUT, KITH_ORDER_GET, KITH_ORDER_DELETE, KITH_ORDER_KEEP };
 enum kith_order_step {
 	KITH_ORDER_WAITS, /* in the queue, no link */
 	KITH_ORDER_OPENS, /* link opened, first answer outstanding */
@@ -32,11 +33,17 @@ struct kith_order {
 	struct kith_addr addr;
 	struct kith_mbox_bucket bucket;
 	uint8_t ttl_class;
-	uint8_t *blob;        /* PUT */
+	uint8_t *blob;      /* PUT: the blob; KEEP: the records */
+	uint64_t *until_s;  /* KEEP: one per record */
+	unsigned count, at; /* KEEP: records, and the one in hand */
+	uint8_t bits;       /* KEEP: price and clock of the mailbox, as of info_at */
+	uint64_t info_s;
+	kith_time info_at;
 	uint8_t asked[4][16]; /* GET: the wanted one and dummies */
 	unsigned wanted;
 	kith_put_fn put_fn;
 	kith_get_fn get_fn;
+	kith_keep_fn keep_fn;
 	uint64_t a, b;
 };
 /* The open order `id`, or NULL. */
@@ -55,6 +62,11 @@ void kith__put_failed(struct kith_node *n, struct kith_order *o, int status, boo
 int kith__get_start(struct kith_node *n, struct kith_order *o) KITH_MUST_USE;
 void kith__get_result(struct kith_node *n, struct kith_order *o, const struct kith_mbox_result *r);
 void kith__get_failed(struct kith_node *n, struct kith_order *o, int status, bool gone);
+int kith__keep_start(struct kith_node *n, struct kith_order *o) KITH_MUST_USE;
+void kith__keep_result(struct kith_node *n, struct kith_order *o, const struct kith_mbox_result *r);
+void kith__keep_failed(struct kith_node *n, struct kith_order *o, int status, bool gone);
+/* `o` goes on: it has its whole life before it again. */
+void kith__order_alive(struct kith_node *n, struct kith_order *o);
 
 /* ---- own mailboxes ---- */
 struct kith_choose {
@@ -71,6 +83,9 @@ bool kith__choose_result(struct kith_node *n, const struct kith_mbox_result *r);
 struct kith_own_box *kith__own_box(struct kith_node *n, const uint8_t ml[static 32]);
 unsigned kith__listed(const struct kith_node *n);
 int kith__own_score(const struct kith_node *n, const struct kith_own_box *b);
+/* It listed what it does not give, gave what it was not given, or lists without end: at most one
+ * failed audit an hour. */
+void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32]);
 /* A version is wanted soon: the set of good mailboxes changed. */
 void kith__version_soon(struct kith_node *n);
 /* Makes a new version if the set that should be listed differs from the listed one. */
@@ -92,13 +107,24 @@ struct kith__group { /* one bucket with the secrets that share it */
 	struct kith_mbox_bucket b;
 	unsigned secrets;
 	uint64_t secret[KITH__SECRETS];
-	bool caps, listed;
+	bool listed;
 	uint32_t day, pos; /* listed up to here */
 };
 enum kith__reader_state { KITH__CLOSED, KITH__OPENING, KITH__LISTING, KITH__STANDING };
 struct kith__get {
 	unsigned count;
 	uint8_t tag[16][16];
+	bool hit[16]; /* asked for a want, no dummy */
+};
+/* Tags at one mailbox that belong to nobody as far as the table knows (mbox_sieve.c). */
+struct kith__sieve {
+	uint8_t ml[32];
+	struct kith_map tags;        /* first 8 bytes -> 1 */
+	bool due, listed;            /* tags wait for a pass; listed ones are among them */
+	bool running, passes_listed; /* a pass runs, from position `next` on */
+	size_t next;
+	kith_time since, paid_at;
+	uint64_t debt, cost, steps; /* in steps of derivation; `steps`: all that were made */
 };
 struct kith__fetcher {                      /* the reading link to one own mailbox */
 	bool used, rewatch, watches, again; /* again: something found no room, list it once more */
@@ -113,11 +139,14 @@ struct kith__fetcher {                      /* the reading link to one own mailb
 	bool dirty; /* listed further than the rows say */
 	kith_time next_open, next_list;
 	unsigned fails, knocks; /* tags that wait for a knock table */
+	unsigned pages;         /* of this listing */
 	bool listed_once;       /* all there was has been listed over this link */
 	struct kith__get get[KITH__GETS];
 	unsigned gets;
 	uint8_t dummy[KITH__DUMMIES][16];
 	unsigned dummies, dummy_at;
+	struct kith__sieve sieve;
+	bool held; /* listing goes on after a pass */
 };
 struct kith__place { /* where a copy of a wanted blob lies */
 	unsigned reader;
@@ -125,11 +154,11 @@ struct kith__place { /* where a copy of a wanted blob lies */
 };
 struct kith__want { /* a blob for us that waits at one mailbox or more */
 	bool knock, asked;
-	uint64_t contact; /* knock: cursor number of its cap */
+	uint64_t contact; /* knock: cursor number of its cap or P */
 	uint32_t epoch;   /* knock: day; else list version */
 	uint32_t index;   /* knock: slot */
 	int request;
-	unsigned places, tries;
+	unsigned places, tries, bad; /* bad: places that gave nothing good since the last try */
 	struct kith__place place[KITH_MAILBOXES_MAX]; /* [0] is asked */
 	kith_time since, not_before;
 };
@@ -146,9 +175,6 @@ struct kith_fetch {
 	size_t cursors, cursors_cap;
 	bool changed;
 	struct kith_knocks *knocks; /* mbox_knocks.c; NULL until the first stranger's tag */
-	uint8_t page[KITH_MBOX_LIST_MAX][16]; /* tags of the result at hand */
-	uint8_t blob[16][KITH_BLOB];          /* blobs of the result at hand */
-	bool there[16];
 	uint64_t corrupt, unopened; /* copies that did not unwrap; blobs that did not open */
 };
 struct kith_fetch *kith__fetch(struct kith_node *n);
@@ -158,14 +184,35 @@ unsigned kith__secrets(const struct kith_node *n, struct kith__secret out[static
 void kith__groups(struct kith_node *n, struct kith__fetcher *r, uint8_t p);
 /* Writes how far the reader got, once nothing of it is outstanding. */
 void kith__cursors_write(struct kith_node *n, struct kith__fetcher *r);
-/* Tags of a LIST page or a PUSH: own ones become wants, the others dummies and knock candidates. */
+/* Tags of a LIST page or a PUSH: own ones become wants, the others dummies, knock candidates and
+ * part of the sieve. */
 void kith__match_tags(struct kith_node *n, unsigned reader, const struct kith__group *g,
-		      uint32_t day, const uint8_t (*tags)[16], size_t count);
-/* mbox_knocks.c: knocks for the caps of `g` among tags that the mailbox files under `day` (> 0):
+		      uint32_t day, const struct kith_mbox_result *page);
+/* mbox_sieve.c. An empty sieve; forgets what waits (the debt stays). */
+void kith__sieve_init(struct kith_node *n, struct kith__sieve *s, const uint8_t ml[static 32]);
+void kith__sieve_wipe(struct kith__sieve *s);
+/* A tag that matched nothing. False: no room; the LIST after this one names
+ * it again. */
+bool kith__sieve_add(struct kith_node *n, struct kith__sieve *s, const uint8_t tag[static 16],
+		     bool listed) KITH_MUST_USE;
+bool kith__sieve_full(const struct kith__sieve *s); /* a page more might find no room */
+bool kith__sieve_busy(const struct kith__sieve *s); /* listed tags wait, or their pass runs */
+/* The window of a chain came to this tag: if it waits at a reader of `ml`, it is wanted. */
+void kith__sieve_expected(struct kith_node *n, const uint8_t ml[static 32],
+			  const uint8_t tag[static 16], const struct kith_contact *c,
+			  uint32_t version, uint32_t index);
+/* Begins or continues the pass of a reader; one slice a call. */
+void kith__sieve_run(struct kith_node *n, unsigned reader);
+kith_time kith__sieve_deadline(const struct kith_node *n, const struct kith__sieve *s);
+/* mbox_knocks.c: knocks for the secrets of `g` among tags that the mailbox files under `day` (> 0):
  * at once where the table is ready, else when it is. Then: drops what `r` lists no more. */
 void kith__knocks_try(struct kith_node *n, unsigned reader, const struct kith__group *g,
 		      uint32_t day, const uint8_t (*tags)[16], size_t count);
 void kith__knocks_trim(struct kith_node *n, const struct kith__fetcher *r);
+/* Drops what was not asked for a minute, or all of `ml` that is ready (NULL: no mailbox); when to
+ * come again. */
+void kith__knocks_rest(struct kith_node *n, const uint8_t *ml);
+kith_time kith__knocks_deadline(const struct kith_node *n);
 void kith__knocks_free(struct kith_node *n, struct kith_knocks *k);
 void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
 		    const uint8_t tag[static 16]);

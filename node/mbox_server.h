@@ -24,7 +24,9 @@ struct kith_mbox_service_config {
 	bool serve;
 	/* KEEP hands records to the node, which publishes them. */
 	void *publish_ctx;
-	void (*publish)(void *ctx, const uint8_t record[static KITH_RECORD]);
+	/* Number of the publication, 0: not taken up. It goes on for a day, unless superseded. */
+	uint32_t (*publish)(void *ctx, const uint8_t record[static KITH_RECORD]);
+	void (*unpublish)(void *ctx, uint32_t op); /* NULL: they end by themselves */
 };
 /* Loads MK (drawn at first use), tag index, members from the store (before the loop). */
 int kith__mbox_service_new(const struct kith_mbox_service_config *cfg, uint64_t wall_s,
@@ -36,6 +38,8 @@ bool kith__mbox_service_event(struct kith_mbox_service *s, const struct kith_net
 /* After kith_store_done of mailbox.db: drains its results, sends what rested on batches <=
  * committed (receipts, pushes, GET replies). */
 void kith__mbox_service_committed(struct kith_mbox_service *s, int status, kith_time now);
+/* A newer record ended publication `op`: its owner was here. Tried again an hour later. */
+void kith__mbox_service_superseded(struct kith_mbox_service *s, uint32_t op, kith_time now);
 void kith__mbox_service_tick(struct kith_mbox_service *s, uint64_t wall_s, kith_time now);
 kith_time kith__mbox_service_deadline(const struct kith_mbox_service *s);
 struct kith_mbox_service_status {

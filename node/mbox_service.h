@@ -72,9 +72,9 @@ struct kith__mbox_news {
 struct kith__mbox_record {
 	struct kith_id key;
 	uint64_t seq, from_s, until_s;
-	uint32_t group; /* serial for the quota */
-	bool published;
-	kith_time not_before; /* first publication after a restart is spread */
+	uint32_t group;  /* serial for the quota */
+	uint32_t op;     /* of its publication, 0 = none */
+	kith_time again; /* published then (anew); after a restart spread */
 	uint8_t del[16], body[KITH_RECORD];
 };
 

@@ -6,8 +6,10 @@
  * the first one; the first list comes sooner, so that custody does. It holds up to 5: pinned ones
  * first, then by score, ties by ML. The first three need nothing but an answer and 30 days of
  * retention; from the 4th on >= 3 sites among all and <= 2 in one wide group. No two share an MK.
- * A listed one goes when its retention fell below 30 days, or it was silent for 72 h while 3 others
- * answer; a found one also to make room for a pinned one. It is drained for 30 days.
+ * A listed one goes when its retention fell below 30 days, when it was silent for 72 h while 3
+ * others answer, or failed 2 audits while another one is there; a found one also to make room for a
+ * pinned one. It is drained for 30 days. One that answers under another MK is listed anew with
+ * that.
  *
  * A new version is one step of one batch: rows, tag chains of the receive side for every accepted
  * contact, and the body that tells them. While a contact has no room for one more, it waits.
@@ -19,6 +21,7 @@
 #define USED      5u
 #define FREE_USED 3u /* rules of groups begin after these */
 #define RETENTION 30u
+#define AUDITS    2u
 #define SILENT_MS (72u * 3600u * 1000u)
 #define DRAIN_S   (30u * KITH__DAY_S)
 #define MS(x)     ((kith_time)(x)*KITH_US_PER_MS)
@@ -48,7 +51,8 @@ void kith__own_list(const struct kith_node *n, struct kith_list *out)
 
 static bool eligible(const struct kith_own_box *b)
 {
-	return b->answered_ms != 0 && b->fails == 0 && b->has_mk && b->e.retention >= RETENTION;
+	return b->answered_ms != 0 && b->fails == 0 && b->has_mk && b->e.retention >= RETENTION &&
+	       b->audits < AUDITS;
 }
 
 static unsigned answering(const struct kith_node *n)
@@ -61,12 +65,24 @@ static unsigned answering(const struct kith_node *n)
 	return count;
 }
 
+static bool others(const struct kith_node *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->boxes; i++)
+		if (eligible(&n->box[i]))
+			return true;
+	return false;
+}
+
 static bool outlived(const struct kith_node *n, const struct kith_own_box *b)
 {
 	uint64_t up_ms = (n->now - n->started) / KITH_US_PER_MS;
 	uint64_t now_ms = kith__wall_ms(n);
 	uint64_t silent_ms = b->answered_ms == 0 ? up_ms : now_ms - b->answered_ms;
 
+	if (b->audits >= AUDITS && others(n))
+		return true;
 	if (b->answered_ms != 0 && b->fails == 0)
 		return b->e.retention < RETENTION;
 	return b->fails > 0 && silent_ms > SILENT_MS && answering(n) >= FREE_USED;
@@ -175,7 +191,7 @@ static bool decide(const struct kith_node *n, bool *want)
 		want[i] = true;
 	}
 	for (i = 0; i < n->boxes; i++)
-		changed |= want[i] != n->box[i].listed;
+		changed |= want[i] != n->box[i].listed || (want[i] && n->box[i].rekeyed);
 	return changed && count > 0;
 }
 
@@ -240,6 +256,7 @@ void kith__version_run(struct kith_node *n)
 
 		if (want[i])
 			b->listed_version = n->list_version;
+		b->rekeyed = false;
 		if (b->listed && !want[i])
 			b->drain_until_s = kith__wall_s(n) + DRAIN_S;
 		if (b->listed || want[i]) {

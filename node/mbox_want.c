@@ -3,8 +3,10 @@
  * Blobs that wait for us: which copy to ask for, GET with dummies, and what comes out of it.
  *
  *	listed --> waits --GET--> asked --opened--> gone, tag consumed, DELETE due in a day
- *	             ^              |--missing, corrupt: next copy, or gone
- *	             |              |--does not open yet: again after 10 s, three times
+ *	             ^              |--consumed meanwhile: gone
+ *	             |              |--missing, corrupt: the mailbox failed an audit; next copy
+ *	             |              |--all of them failed, or it does not open yet: 10 s, 1 min, 10
+ *	             |              |     min, 1 h, then 6 h, for about two days
  *	             +--------------+--slower than 3 s, or still listed: next copy, if there is one
  *
  * One want stands for one message, wherever its copies lie; each copy has a tag of its own. Knocks
@@ -20,8 +22,7 @@
 
 #define HITS     8u
 #define SLOW     (3u * KITH_US_PER_S)
-#define AGAIN    (10u * KITH_US_PER_S)
-#define TRIES    3u
+#define TRIES    12u
 #define CROWD    512u /* wants: asked for although their mailbox is still being listed */
 #define GATE_US  50000u
 #define DELETE_S KITH__DAY_S /* the sender normally deletes before */
@@ -88,9 +89,17 @@ void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned 
 		w->places = 0;
 		w->since = n->now;
 	}
-	for (k = 0; k < w->places; k++)
-		if (w->place[k].reader == reader)
-			return;
+	for (k = 0; k < w->places; k++) {
+		if (w->place[k].reader != reader)
+			continue;
+		if (memcmp(w->place[k].tag, tag, 16) != 0) { /* the index of an ended session */
+			memcpy(w->place[k].tag, tag, 16);
+			w->asked = w->asked && k != 0;
+			w->tries = 0;
+			w->not_before = 0;
+		}
+		return;
+	}
 	if (w->places == KITH_MAILBOXES_MAX)
 		return;
 	w->place[w->places].reader = reader;
@@ -120,6 +129,16 @@ void kith__wants_leave(struct kith_node *n, unsigned reader)
 		for (k = f->want[i].places; k-- > 0;)
 			if (f->want[i].place[k].reader == reader && !leave_place(f, i, k))
 				break;
+}
+
+void kith__wants_forget(struct kith_node *n, uint64_t contact)
+{
+	struct kith_fetch *f = kith__fetch(n);
+	size_t i;
+
+	for (i = f->wants; i-- > 0;)
+		if (!f->want[i].knock && f->want[i].request < 0 && f->want[i].contact == contact)
+			remove_want(f, i);
 }
 
 /* ---- asking ---- */
@@ -155,7 +174,10 @@ static void shuffle(struct kith_node *n, struct kith__get *g)
 	for (i = g->count; i > 1; i--) {
 		unsigned k = kith_rng_below(n->rng, i);
 		uint8_t t[16];
+		bool hit = g->hit[i - 1];
 
+		g->hit[i - 1] = g->hit[k];
+		g->hit[k] = hit;
 		memcpy(t, g->tag[i - 1], 16);
 		memcpy(g->tag[i - 1], g->tag[k], 16);
 		memcpy(g->tag[k], t, 16);
@@ -186,6 +208,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 	struct kith__get *g = &r->get[r->gets];
 	unsigned hits;
 
+	memset(g, 0, sizeof(*g));
 	for (hits = 0; hits < HITS; hits++) {
 		size_t i = next_want(f, reader, n->now);
 
@@ -194,6 +217,7 @@ static bool ask(struct kith_node *n, unsigned reader)
 		f->want[i].asked = true;
 		f->want[i].since = n->now;
 		memcpy(g->tag[hits], f->want[i].place[0].tag, 16);
+		g->hit[hits] = true;
 	}
 	if (hits == 0)
 		return false;
@@ -264,7 +288,7 @@ kith_time kith__wants_deadline(const struct kith_node *n)
 }
 
 /* ---- what comes back ---- */
-enum outcome { DONE, NEXT_COPY, NOT_YET };
+enum outcome { DONE, NEXT_COPY, BAD_COPY, NOT_YET };
 
 static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 			       const uint8_t ml[static 32], const uint8_t tag[static 16],
@@ -279,12 +303,17 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 	unsigned i;
 
 	for (i = 0; i < secrets; i++) {
-		if (s[i].id != w->contact || !s[i].cap)
+		const struct kith__request_way way = {.from_contact = !s[i].cap,
+						      .ml = ml,
+						      .day = w->epoch};
+
+		if (s[i].id != w->contact)
 			continue;
 		kith__request_place(place, wrap, s[i].s, w->epoch, (uint16_t)w->index, ml);
-		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK)
-			kith__request_arrived(n, ml, w->epoch, inner);
 		out = NEXT_COPY; /* what lies in this slot elsewhere is not a copy of it */
+		if (kith__blob_unwrap(inner, wrap, tag, blob) == KITH_OK &&
+		    !kith__request_arrived(n, &way, inner))
+			out = NOT_YET;
 		break;
 	}
 	kith_wipe(s, sizeof(s));
@@ -293,66 +322,117 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 }
 
 /* An opened blob: its tag serves no more, its pre-image is shown in a day. */
-static void opened(struct kith_node *n, const uint8_t ml[static 32], const uint8_t tag[static 16],
+static void opened(struct kith_node *n, const struct kith__tag_place *at,
+		   const uint8_t ml[static 32], const uint8_t tag[static 16],
 		   const uint8_t d[static 32])
 {
 	const struct kith_own_box *b = kith__own_box(n, ml);
 	uint64_t due_s = kith__wall_s(n) + DELETE_S + kith_rng_below(n->rng, DELETE_S / 2);
 	struct kith_tag_match m;
 
-	if (kith__tagbook_match(n, ml, tag, &m)) /* an accept moved it from request to session */
+	if (kith__tagbook_find(n, at, ml, tag, &m)) /* an accept moved it from request to session */
 		kith__tagbook_consumed(n, &m);
 	kith_wipe(&m, sizeof(m));
 	kith__todelete_add(n, ml, b == NULL ? NULL : &b->e.addr, d, due_s * 1000,
 			   kith__wall_s(n) + EXPIRY_S);
 }
 
-static enum outcome take_message(struct kith_node *n, const uint8_t ml[static 32],
-				 const uint8_t tag[static 16], const uint8_t blob[static KITH_BLOB])
+/* `first`: it was not tried before. */
+static enum outcome take_message(struct kith_node *n, const struct kith__want *w,
+				 const uint8_t ml[static 32], const uint8_t tag[static 16],
+				 const uint8_t blob[static KITH_BLOB], bool first)
 {
+	const struct kith__tag_place at = {w->contact, w->epoch, w->index};
 	struct kith_tag_match m;
+	struct kith_contact *c;
 	uint8_t inner[KITH_INNER];
 	uint8_t d[32];
 	bool ok;
 
-	if (!kith__tagbook_match(n, ml, tag, &m))
+	if (!kith__tagbook_find(n, &at, ml, tag, &m))
 		return DONE;
 	if (kith__blob_unwrap(inner, m.keys.wrap, tag, blob) != KITH_OK) {
 		kith_wipe(&m, sizeof(m));
-		return NEXT_COPY;
+		return BAD_COPY;
 	}
 	memcpy(d, m.keys.d, 32);
+	c = m.c;
 	if (m.request < 0)
-		ok = kith__inbox_frame(n, m.c, inner, sizeof(inner), false);
+		ok = kith__inbox_frame(n, c, inner, sizeof(inner), false);
 	else
-		ok = kith__request_answered(n, m.c, (unsigned)m.request, inner);
-	kith_wipe(&m, sizeof(m));
+		ok = kith__request_answered(n, c, (unsigned)m.request, inner);
 	if (ok)
-		opened(n, ml, tag, d);
+		opened(n, &at, ml, tag, d);
 	else
 		n->fetch->unopened++;
+	if (!ok && m.request < 0 && first)
+		kith__heal_doubt(n, c);
+	kith_wipe(&m, sizeof(m));
 	kith_wipe(d, sizeof(d));
 	return ok ? DONE : NOT_YET;
 }
 
-static void settle(struct kith_node *n, size_t i, unsigned k, enum outcome out)
+/* Nobody but the sender, once he has our ack, and the day of its end take a copy away. */
+static bool is_ours(struct kith_node *n, const struct kith__want *w, const uint8_t ml[static 32],
+		    const uint8_t tag[static 16])
+{
+	const struct kith__tag_place at = {w->contact, w->epoch, w->index};
+	struct kith_tag_match m;
+	bool ours = kith__tagbook_find(n, &at, ml, tag, &m);
+
+	kith_wipe(&m, sizeof(m));
+	return ours;
+}
+
+/* Nothing came of it: later once more. */
+static void again(struct kith_node *n, size_t i)
+{
+	static const unsigned wait_s[] = {10, 60, 600, 3600, 21600};
+	struct kith__want *w = &n->fetch->want[i];
+	unsigned k = w->tries < 4 ? w->tries : 4;
+
+	w->asked = false;
+	w->bad = 0;
+	w->not_before = n->now + kith_rng_jitter(n->rng, wait_s[k] * KITH_US_PER_S, 25);
+	if (++w->tries >= TRIES)
+		remove_want(n->fetch, i);
+}
+
+/* The copy at place `k` is no good; the others are asked first, then this one again. */
+static void bad_copy(struct kith_node *n, size_t i, unsigned k)
+{
+	struct kith__want *w = &n->fetch->want[i];
+	struct kith__place bad = w->place[k];
+
+	kith__own_doubt(n, n->fetch->reader[bad.reader].ml);
+	memmove(&w->place[k], &w->place[k + 1], (w->places - k - 1) * sizeof(bad));
+	w->place[w->places - 1] = bad;
+	w->asked = false;
+	w->since = n->now;
+	if (++w->bad >= w->places)
+		again(n, i);
+}
+
+static void settle(struct kith_node *n, const struct kith__want *key, unsigned k, enum outcome out)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__want *w = &f->want[i];
+	size_t i;
 
+	for (i = 0; i < f->wants && !same_key(&f->want[i], key);)
+		i++;
+	if (i == f->wants) /* a new session began with it */
+		return;
 	switch (out) {
-	case DONE: remove_want(f, i); break;
-	case NEXT_COPY: (void)leave_place(f, i, k); break;
-	case NOT_YET:
-		w->asked = false;
-		w->not_before = n->now + AGAIN;
-		if (++w->tries >= TRIES)
-			remove_want(f, i);
-		break;
+	case DONE: remove_want(n->fetch, i); break;
+	case NEXT_COPY: (void)leave_place(n->fetch, i, k); break;
+	case BAD_COPY: bad_copy(n, i, k); break;
+	case NOT_YET: again(n, i); break;
 	}
 }
 
-/* The next want whose blob lies in the buffer, by order; f->wants: none is left. */
+/* The next want whose blob lies in the buffer, by order; f->wants: none is left. A dummy that
+ * turned out to be ours meanwhile is asked for in its turn: taken now, it would come before its
+ * time. */
 static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const struct kith__get *g,
 			   const bool *handled, unsigned *at, unsigned *place)
 {
@@ -369,7 +449,7 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 		if (k == w->places || (best < f->wants && !before(w, &f->want[best])))
 			continue;
 		for (t = 0; t < g->count; t++) {
-			if (handled[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
+			if (handled[t] || !g->hit[t] || memcmp(g->tag[t], w->place[k].tag, 16) != 0)
 				continue;
 			best = i;
 			*at = t;
@@ -380,18 +460,51 @@ static size_t next_arrived(const struct kith_fetch *f, unsigned reader, const st
 	return best;
 }
 
-void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+/* What lies in a reply, away from the link: handling it calls the link again. */
+struct arrived {
+	bool there[16], handled[16];
+	uint8_t blob[16][KITH_BLOB];
+};
+
+static void take_all(struct kith_node *n, unsigned reader, const struct kith__get *g,
+		     struct arrived *a)
 {
 	struct kith_fetch *f = n->fetch;
-	struct kith__fetcher *from = &f->reader[reader];
-	bool handled[16] = {false};
-	struct kith__get g;
+	const uint8_t *ml = f->reader[reader].ml;
 	unsigned at = 0;
 	unsigned place = 0;
-	unsigned i;
 	size_t w;
 
+	while ((w = next_arrived(f, reader, g, a->handled, &at, &place)) < f->wants) {
+		const struct kith__want copy = f->want[w];
+		enum outcome out = NEXT_COPY;
+
+		a->handled[at] = true;
+		if (a->there[at] && copy.knock)
+			out = take_knock(n, &copy, ml, g->tag[at], a->blob[at]);
+		else if (a->there[at])
+			out = take_message(n, &copy, ml, g->tag[at], a->blob[at], copy.tries == 0);
+		else if (!copy.knock)
+			out = is_ours(n, &copy, ml, g->tag[at]) ? BAD_COPY : DONE;
+		if (out == BAD_COPY && a->there[at])
+			f->corrupt++;
+		settle(n, &copy, place, out);
+	}
+}
+
+void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_mbox_result *r)
+{
+	struct kith__fetcher *from = &kith__fetch(n)->reader[reader];
+	struct arrived *a;
+	struct kith__get g;
+	unsigned i;
+
 	if (from->gets == 0 || r->status != KITH_MBOX_OK || r->count != from->get[0].count) {
+		kith__reader_failed(n, reader, false);
+		return;
+	}
+	a = kith_alloc_zero(n->alloc, 1, sizeof(*a));
+	if (a == NULL) { /* it will be listed again */
 		kith__reader_failed(n, reader, false);
 		return;
 	}
@@ -399,21 +512,10 @@ void kith__wants_result(struct kith_node *n, unsigned reader, const struct kith_
 	from->gets--;
 	memmove(&from->get[0], &from->get[1], from->gets * sizeof(g));
 	for (i = 0; i < g.count; i++) {
-		f->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
-		if (f->there[i])
-			memcpy(f->blob[i], r->item[i].blob, KITH_BLOB);
+		a->there[i] = r->item[i].status == KITH_MBOX_OK && r->item[i].len == KITH_BLOB;
+		if (a->there[i])
+			memcpy(a->blob[i], r->item[i].blob, KITH_BLOB);
 	}
-	while ((w = next_arrived(f, reader, &g, handled, &at, &place)) < f->wants) {
-		const struct kith__want copy = f->want[w];
-		enum outcome out = NEXT_COPY;
-
-		handled[at] = true;
-		if (f->there[at] && copy.knock)
-			out = take_knock(n, &copy, from->ml, g.tag[at], f->blob[at]);
-		else if (f->there[at])
-			out = take_message(n, from->ml, g.tag[at], f->blob[at]);
-		if (out == NEXT_COPY && f->there[at] && !copy.knock)
-			f->corrupt++;
-		settle(n, w, place, out);
-	}
+	take_all(n, reader, &g, a);
+	kith_alloc_free(n->alloc, a);
 }

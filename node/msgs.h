@@ -12,6 +12,7 @@
 #define KITH_CONTENT_LIGHT (KITH_FRAME_LIGHT_MAX - 128u - KITH_BODY_HEAD) /* 864 B */
 
 /* ---- tagbook.c, tagtable.c ---- */
+#define KITH__TAG_NEAR 32u /* indices of a chain that the table holds beyond what has come */
 /* Indices of the send list in use between the lowest un-acked one and the next. */
 uint32_t kith__tagbook_open(const struct kith_contact *c);
 /* Keys of index i of one chain. NOTFOUND: erased, or out of any window. */
@@ -19,13 +20,18 @@ int kith__tagchain_keys(const struct kith_tag_chain *chain, uint32_t i, struct k
 	KITH_MUST_USE;
 /* True while index i of a receive list is neither consumed nor out of its window. */
 bool kith__tagbook_unused(const struct kith_tag_list *l, uint32_t index);
+/* 1 + the greatest consumed index of a receive list, counted from its base; 0: none is. */
+uint32_t kith__tagbook_reach(const struct kith_tag_list *l);
 /* Moves the chains of a receive list `by` steps on, out of the table. */
-void kith__tagtable_forget(struct kith_node *n, struct kith_tag_list *l, uint32_t by);
+void kith__tagtable_forget(struct kith_node *n, const struct kith_contact *c,
+			   struct kith_tag_list *l, uint32_t by);
+/* Words in the table. */
+size_t kith__tagtable_words(const struct kith_node *n);
 /* Fills the windows of a receive list's chains. */
-void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, int request,
-			   struct kith_tag_list *l);
+void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l);
 /* Takes all tags of a receive list out of the table; the list itself is unchanged. */
-void kith__tagtable_remove(struct kith_node *n, const struct kith_tag_list *l);
+void kith__tagtable_remove(struct kith_node *n, const struct kith_contact *c,
+			   const struct kith_tag_list *l);
 
 /* ---- outbox.c ---- */
 /* Appends without sealing and without a row; takes nothing over. NULL: full, no memory. */
@@ -83,6 +89,15 @@ struct kith_copy_order {
 /* Wraps the frame and orders its PUT. Errors of kith__mbox_order_put; STATE: no P or MS known. */
 int kith__copies_order(struct kith_node *n, const struct kith_contact *c,
 		       const struct kith_copy_order *o) KITH_MUST_USE;
+/* Its custody is in doubt: KEPT no more, as row and event, and put again. */
+void kith__copy_lapse(struct kith_node *n, struct kith_contact *c, struct kith_out *o,
+		      struct kith_copy *copy);
+/* The blob of a copy, as its mailbox has it. STATE, NOTFOUND: not to be made any more. */
+int kith__copy_blob(const struct kith_contact *c, const struct kith_out *o,
+		    const struct kith_copy *copy, uint8_t tag[static 16],
+		    uint8_t blob[static KITH_BLOB]) KITH_MUST_USE;
+/* The mailbox failed an audit: it is passed over for a while, longer each time. */
+void kith__box_doubted(struct kith_node *n, struct kith_contact *c, struct kith_peer_box *box);
 /* A mailbox of the contact failed or answered: its back-off. */
 void kith__box_failed(struct kith_node *n, struct kith_peer_box *box);
 struct kith_peer_box *kith__peer_box(struct kith_contact *c, uint64_t row);
@@ -104,11 +119,26 @@ bool kith__flow_knows(const struct kith_flow *f, uint32_t seq);
 /* True when an ack covers `seq`. */
 bool kith__ack_covers(const struct kith_ack *ack, uint32_t seq);
 
+/* ---- inbox.c, hold.c ---- */
+/* kith__inbox_frame for one frame alone. `may_wait`: it may be held for those before it. */
+bool kith__inbox_take(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len,
+		      bool live, bool may_wait);
+/* Keeps a live frame, unopened, until those before it are there, for at most 3 s. */
+bool kith__hold(struct kith_node *n, struct kith_contact *c, const uint8_t *frame, size_t len,
+		uint32_t seq);
+bool kith__hold_room(const struct kith_contact *c);
+void kith__hold_next(struct kith_node *n,
+		     struct kith_contact *c); /* takes those whose turn it is */
+void kith__hold_free(struct kith_node *n, struct kith_contact *c);
+
 /* ---- inbox_body.c, parts.c ---- */
 void kith__inbox_body(struct kith_node *n, struct kith_contact *c, const struct kith_body *b,
 		      bool gap);
 void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
 			uint32_t seq, bool gap);
+/* Sets memory aside for the part that the next frame may be. False: none; open nothing now. */
+bool kith__parts_room(struct kith_node *n);
+void kith__parts_room_free(struct kith_node *n);
 void kith__parts_free(struct kith_node *n, struct kith_contact *c);
 /* One whole text of `c`: row, event, counters. */
 void kith__text_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,

@@ -80,6 +80,13 @@ static void clock_sample(struct kith_node *n, const struct kith_dht_event *e)
 
 /* ---- events of the engines below ---- */
 
+static void found(struct kith_node *n, const struct kith_dht_event *e)
+{
+	if (!kith__twin_dht(n, e) && !kith__seek_dht(n, e) && !kith__presence_dht(n, e) &&
+	    n->service != NULL && e->kind == KITH_DHT_FOUND)
+		kith__mbox_service_superseded(n->service, e->op, n->now);
+}
+
 static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 {
 	switch (e->kind) {
@@ -91,14 +98,14 @@ static void dht_event(struct kith_node *n, const struct kith_dht_event *e)
 		break;
 	case KITH_DHT_OBSERVED:
 		kith__observed(n, &e->from, &e->addr);
-		kith__reach_observed(n, &e->addr);
 		clock_sample(n, e);
 		break;
 	case KITH_DHT_FOUND:
-	case KITH_DHT_ABSENT:
-		if (!kith__seek_dht(n, e))
-			(void)kith__presence_dht(n, e);
+		if (kith__publish_dht(n, e))
+			break;
+		found(n, e);
 		break;
+	case KITH_DHT_ABSENT: found(n, e); break;
 	case KITH_DHT_PEER:
 	case KITH_DHT_LOCATED: (void)kith__choose_dht(n, e); break;
 	case KITH_DHT_SPLIT:
@@ -121,6 +128,7 @@ static void link_up(struct kith_node *n, const struct kith_net_event *e)
 		return;
 	kith__presence_session(n, c, e->session);
 	kith__delivery_session(n, c, e->session);
+	kith__heal_link_up(n, c);
 }
 
 static struct kith_contact *contact_of_session(const struct kith_node *n, uint32_t session)
@@ -157,16 +165,25 @@ static void link_state(struct kith_node *n, uint32_t peer)
 	kith__row_device(n, c);
 }
 
-/* kind 1 | bytes (transport.md 6): 1 full frame, 2 light frame; others are of later versions. */
+/* kind 1 | bytes (transport.md 6): 1 full frame, 2 light frame, 5 re-session; others are of later
+ * versions. */
 static void link_message(struct kith_node *n, const struct kith_net_event *e)
 {
 	struct kith_contact *c = contact_of_session(n, e->session);
+	uint8_t kind = e->len < 2 ? 0 : e->data[0];
 
-	if (c == NULL || e->len < 2 || (e->data[0] != 1 && e->data[0] != 2)) {
+	if (c == NULL || (kind != 1 && kind != 2 && kind != 5)) {
 		n->unknown_kinds++;
 		return;
 	}
 	c->last_seen_ms = kith__wall_ms(n);
+	if (kind == 5) {
+		kith__heal_message(n, c, e->data + 1, e->len - 1);
+		return;
+	}
+	if (kith__healing(c) && e->len == 1 + KITH_INNER &&
+	    kith__request_answer_try(n, c, e->data + 1))
+		return;
 	(void)kith__inbox_frame(n, c, e->data + 1, e->len - 1, true);
 }
 
@@ -209,7 +226,7 @@ static void client_results(struct kith_node *n)
 		bool mine = false;
 
 		kith__mbox_jobs_result(n, &r, &mine);
-		if (!mine)
+		if (!mine && !kith__audit_result(n, &r))
 			kith__fetch_result(n, &r);
 	}
 }
@@ -235,7 +252,8 @@ static bool node_input(void *self, const struct kith_dgram_in *in, kith_time now
 	bool mine;
 
 	n->now = now;
-	mine = kith_net_input(n->net, in, now) || kith_dht_input(n->dht, in, now);
+	mine = kith__reach_input(n, in) || kith_net_input(n->net, in, now) ||
+	       kith_dht_input(n->dht, in, now);
 	pump(n);
 	return mine;
 }
@@ -263,7 +281,7 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 			n->own_addr[n->own_addrs++] = notice->addrs[i];
 		}
 		if (had != 0 && !same)
-			kith__reach_changed(n);
+			kith__daykey_moved(n);
 		kith_dht_network_changed(n->dht, now);
 		kith__observed_clear(n);
 		kith__publish_soon(n);
@@ -273,7 +291,12 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_noncer_init(&n->noncer, n->rng);
 		kith_net_drop_sessions(n->net, now);
 		kith_dht_network_changed(n->dht, now);
+		if (n->has_identity) { /* a clone draws another one: the record then tells */
+			kith__instance_renew(n);
+			kith__publish_soon(n);
+		}
 		break;
+	case KITH_NOTICE_GATEWAY: kith__reach_gateway(n, notice->addrs, notice->addr_count); break;
 	case KITH_NOTICE_SEND_ERROR: break;
 	}
 	pump(n);
@@ -286,7 +309,7 @@ static void sweep(struct kith_node *n)
 	if (n->now < n->next_sweep)
 		return;
 	n->next_sweep = n->now + 60u * TICK_SLOW_US;
-	kith__reach_tick(n);
+	kith__daykey_tick(n);
 	if (!n->has_identity)
 		return;
 	kith__identity_tick(n);
@@ -294,6 +317,22 @@ static void sweep(struct kith_node *n)
 	op = kith_op(KITH_OP_SEEN_EXPIRE);
 	kith_op_int(&op, (int64_t)kith__wall_s(n));
 	kith__put(n, &op);
+}
+
+/* What an account does of itself. */
+static void people_tick(struct kith_node *n)
+{
+	kith__twin_tick(n);
+	kith__seek_tick(n);
+	kith__publish_tick(n);
+	kith__deposit_tick(n);
+	kith__presence_tick(n);
+	kith__choose_tick(n);
+	kith__fetch_tick(n);
+	kith__audit_tick(n);
+	kith__hold_tick(n);
+	kith__delivery_tick(n);
+	kith__ack_tick(n);
 }
 
 static void node_tick(void *self, kith_time now)
@@ -307,14 +346,10 @@ static void node_tick(void *self, kith_time now)
 	pump(n);
 	if (n->service != NULL)
 		kith__mbox_service_tick(n->service, kith__wall_s(n), now);
-	kith__seek_tick(n);
-	kith__publish_tick(n);
-	kith__presence_tick(n);
-	kith__choose_tick(n);
-	kith__fetch_tick(n);
-	kith__mbox_jobs_tick(n);
-	kith__delivery_tick(n);
-	kith__ack_tick(n);
+	if (!n->locked)
+		people_tick(n);
+	kith__mbox_jobs_tick(n); /* what was ordered before a lock ends */
+	kith__reach_tick(n);
 	sweep(n);
 	if (now >= kith_store_deadline(n->account))
 		kith_store_tick(n->account, now);
@@ -328,6 +363,21 @@ static kith_time earlier(kith_time a, kith_time b)
 	return a < b ? a : b;
 }
 
+static kith_time people_deadline(const struct kith_node *n)
+{
+	kith_time at = earlier(kith__seek_deadline(n), kith__publish_deadline(n));
+
+	at = earlier(at, kith__twin_deadline(n));
+	at = earlier(at, kith__presence_deadline(n));
+	at = earlier(at, kith__choose_deadline(n));
+	at = earlier(at, kith__deposit_deadline(n));
+	at = earlier(at, kith__fetch_deadline(n));
+	at = earlier(at, kith__audit_deadline(n));
+	at = earlier(at, kith__hold_deadline(n));
+	at = earlier(at, kith__delivery_deadline(n));
+	return earlier(at, kith__ack_deadline(n));
+}
+
 static kith_time node_deadline(const void *self)
 {
 	const struct kith_node *n = self;
@@ -336,14 +386,10 @@ static kith_time node_deadline(const void *self)
 	at = earlier(at, kith__mbox_client_deadline(n->client));
 	if (n->service != NULL)
 		at = earlier(at, kith__mbox_service_deadline(n->service));
-	at = earlier(at, kith__seek_deadline(n));
-	at = earlier(at, kith__publish_deadline(n));
-	at = earlier(at, kith__presence_deadline(n));
-	at = earlier(at, kith__choose_deadline(n));
-	at = earlier(at, kith__fetch_deadline(n));
+	if (!n->locked)
+		at = earlier(at, people_deadline(n));
 	at = earlier(at, kith__mbox_jobs_deadline(n));
-	at = earlier(at, kith__delivery_deadline(n));
-	at = earlier(at, kith__ack_deadline(n));
+	at = earlier(at, kith_mapping_deadline(&n->mapping));
 	at = earlier(at, n->next_sweep);
 	at = earlier(at, kith_store_deadline(n->account));
 	if (n->mailbox != NULL)
@@ -356,7 +402,8 @@ static bool node_output(void *self, struct kith_dgram_out *out, kith_time now)
 	struct kith_node *n = self;
 
 	n->now = now;
-	return kith_net_output(n->net, out, now) || kith_dht_output(n->dht, out, now);
+	return kith_mapping_output(&n->mapping, out, now) || kith_net_output(n->net, out, now) ||
+	       kith_dht_output(n->dht, out, now);
 }
 
 static bool node_job(void *self, struct kith_job **out)
@@ -456,8 +503,8 @@ static int start_engines(struct kith_node *n)
 	dc.alloc = n->alloc;
 	dc.log = n->log;
 	dc.network = n->cfg.network;
-	n->reach_day = kith__wall_s(n) / 86400u;
-	kith__reach_key(n, dc.node_secret);
+	n->key_day = kith__wall_s(n) / 86400u;
+	kith__daykey(n, dc.node_secret);
 	dc.mode = n->cfg.role == KITH_ROLE_ALWAYS_ON ? KITH_DHT_SERVER : KITH_DHT_CLIENT;
 	dc.services = n->mailbox != NULL ? KITH_DHT_MAILBOX : 0;
 	dc.params = kith_dht_defaults();
@@ -472,13 +519,23 @@ static int start_engines(struct kith_node *n)
 }
 
 /* A deposited record is published like an own one (mailbox.md 3). */
-static void publish_deposit(void *ctx, const uint8_t record[static KITH_RECORD])
+static uint32_t publish_deposit(void *ctx, const uint8_t record[static KITH_RECORD])
 {
 	struct kith_node *n = ctx;
-	uint32_t op;
+	uint32_t op = 0;
 
-	if (kith_dht_publish(n->dht, record, KITH_RECORD, &op, n->now) != KITH_OK)
+	if (kith_dht_publish(n->dht, record, KITH_RECORD, &op, n->now) != KITH_OK) {
 		kith_log_add(n->log, n->now, KITH_LOG_DEBUG, "a deposited record was not taken up");
+		return 0;
+	}
+	return op;
+}
+
+static void unpublish_deposit(void *ctx, uint32_t op)
+{
+	struct kith_node *n = ctx;
+
+	kith_dht_cancel(n->dht, op);
 }
 
 static int start_service(struct kith_node *n)
@@ -501,6 +558,7 @@ static int start_service(struct kith_node *n)
 	sc.serve = true;
 	sc.publish_ctx = n;
 	sc.publish = publish_deposit;
+	sc.unpublish = unpublish_deposit;
 	status = kith__mbox_service_new(&sc, kith__wall_s(n), &n->service);
 	kith_wipe(&sc, sizeof(sc));
 	return status;
@@ -523,8 +581,10 @@ int kith_node_new(const struct kith_node_config *cfg, kith_time now, struct kith
 	kith_store_force(n->account, true); /* own changes wait in the batch; input: gate.c */
 	n->now = n->started = n->phase_since = n->wall_base_at = now;
 	n->wall_base_ms = cfg->wall_ms;
-	n->next_publish = n->next_choose = now;
+	n->next_publish = n->next_choose = n->next_deposit = now;
 	n->next_sweep = now + TICK_SLOW_US;
+	kith__reach_init(n);
+	n->hold_due = KITH_NEVER;
 	n->arena = kith_arena_new();
 	if (n->arena == NULL)
 		goto fail;
@@ -563,6 +623,8 @@ void kith_node_free(struct kith_node *n)
 	kith__msgs_free(n);
 	kith__work_free(n);
 	kith__publish_free(n);
+	kith__deposit_free(n);
+	kith__audit_free(n);
 	kith__events_free(n);
 	kith_alloc_free(n->alloc, n->gate.entry);
 	kith__mbox_service_free(n->service);
@@ -583,11 +645,13 @@ void kith_node_free(struct kith_node *n)
 
 bool kith_node_stopping(struct kith_node *n, kith_time now)
 {
+	bool unmapped = kith_mapping_stop(&n->mapping, now);
+
 	n->now = now;
 	if (!n->stopping) {
 		n->stopping = true;
 		kith__ack_tick(n); /* bundled receipts leave before the node does */
 	}
-	return !n->account_busy && !n->mailbox_busy && !n->job_busy && n->open_ops == 0 &&
-	       n->dirties == 0 && n->gate.count == 0 && kith__mbox_jobs_idle(n);
+	return unmapped && !n->account_busy && !n->mailbox_busy && !n->job_busy &&
+	       n->open_ops == 0 && n->dirties == 0 && n->gate.count == 0 && kith__mbox_jobs_idle(n);
 }

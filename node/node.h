@@ -14,6 +14,7 @@
 #include "base/engine.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/portmap.h"
 #include "base/status.h"
 
 struct kith_node;
@@ -37,9 +38,11 @@ struct kith_node_config {
 	unsigned mailbox_bits;        /* hashcash bits, 14 */
 	unsigned work_bits; /* work asked of strangers' requests, 18..24 (0..24 in own networks) */
 	unsigned ack_delay_s; /* mean delay of receipts through mailboxes, 300 */
+	unsigned audit_s;     /* mean time between two audits of a mailbox, 57,600; 0: that */
 	bool publish_address; /* endpoints in the presence record (contacts see them) */
-	const char *version;  /* program version, for hello and status */
-	const uint8_t *seeds; /* saved seeds file content, or NULL */
+	struct kith_mapping_config map; /* port mapping; all zero: none */
+	const char *version;            /* program version, for hello and status */
+	const uint8_t *seeds;           /* saved seeds file content, or NULL */
 	size_t seeds_len;
 };
 
@@ -56,6 +59,8 @@ size_t kith_node_seeds(const struct kith_node *n, uint8_t *out, size_t cap);
 /* A starting point: "HINT" text (base32 key and address). KITH_E_MALFORMED. */
 int kith_node_bootstrap(struct kith_node *n, const char *hint, size_t len, kith_time now)
 	KITH_MUST_USE;
+/* Whether a text is a hint at all. KITH_E_MALFORMED. */
+int kith_node_hint_check(const char *hint, size_t len) KITH_MUST_USE;
 /* Own hint text for others (needs a known own address); KITH_E_STATE. out holds 96 bytes. */
 int kith_node_own_hint(const struct kith_node *n, char *out, size_t cap) KITH_MUST_USE;
 /* Hint text of a node that does not run: its secret and address. KITH_E_MALFORMED: unusable
@@ -85,6 +90,10 @@ struct kith_node_invitation {
 int kith_node_invite(struct kith_node *n, const char *label, unsigned hints, bool include_self,
 		     uint32_t call, kith_time now) KITH_MUST_USE;
 bool kith_node_invitation(const struct kith_node *n, size_t i, struct kith_node_invitation *out);
+/* The link of an active invitation, with hints of now. KITH_E_NOTFOUND. */
+#define KITH_NODE_LINK 400u
+int kith_node_invitation_link(const struct kith_node *n, uint64_t id, unsigned hints,
+			      bool include_self, char out[static KITH_NODE_LINK]) KITH_MUST_USE;
 int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
 	KITH_MUST_USE;
 enum kith_invitation_fault {
@@ -119,6 +128,7 @@ struct kith_node_contact {
 	enum kith_contact_state state;
 	bool verified, blocked, online, newer;
 	bool stalled; /* restored from a copy: messages wait for a new session */
+	bool renewed; /* began a new session since it was verified last */
 	unsigned request_kept;
 	uint64_t request_until_s;        /* REQUESTED: copies of the request */
 	uint64_t added_ms, last_seen_ms; /* 0 = unknown */
@@ -133,6 +143,9 @@ int kith_node_contact_add(struct kith_node *n, const char *link, size_t len, con
 			  const char *greeting, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias, uint32_t call,
 			    kith_time now) KITH_MUST_USE;
+/* What the person said after comparing the digits. */
+int kith_node_contact_verified(struct kith_node *n, uint64_t id, bool verified, uint32_t call,
+			       kith_time now) KITH_MUST_USE;
 int kith_node_contact_remove(struct kith_node *n, uint64_t id, bool history, uint32_t call,
 			     kith_time now) KITH_MUST_USE;
 struct kith_node_request {
@@ -195,6 +208,17 @@ int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t befor
 int kith_node_message(struct kith_node *n, uint64_t id, uint32_t call, kith_time now) KITH_MUST_USE;
 int kith_node_message_by_mid(struct kith_node *n, const struct kith_msgid *mid, uint32_t call,
 			     kith_time now) KITH_MUST_USE;
+/* Messages with all words of `text` (at most KITH_SEARCH_MAX bytes; a word with * at its end is a
+ * prefix), newest first, before row `before` (0 = from the newest) and of one conversation (0 = of
+ * all). Reply: messages; status MALFORMED when there is no word or more than eight. */
+struct kith_node_query {
+	const char *text;
+	size_t len;
+	uint64_t conversation, before;
+	unsigned limit; /* 1..50 */
+};
+int kith_node_search(struct kith_node *n, const struct kith_node_query *q, uint32_t call,
+		     kith_time now) KITH_MUST_USE;
 /* Present state of an own message, from memory. NOTFOUND: unknown id. */
 int kith_node_message_state(const struct kith_node *n, uint64_t id, struct kith_node_state *out)
 	KITH_MUST_USE;
@@ -224,6 +248,12 @@ int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, ui
 void kith_node_event_range(const struct kith_node *n, uint64_t *first, uint64_t *last);
 /* Live: one row after its commit (seq 0: not durable). False: none. */
 bool kith_node_news(struct kith_node *n, struct kith_node_row *out);
+/* While on (default off) rows of messages bring these along, as long as the store has room for the
+ * reads: news_with tells whether the row told last did, news_message gives them in turn. Pointers
+ * live until the next kith_node_news. */
+void kith_node_watch(struct kith_node *n, bool on);
+bool kith_node_news_with(const struct kith_node *n);
+bool kith_node_news_message(struct kith_node *n, struct kith_node_message *out);
 /* Messages first..last of an event row, to be shown. Reply: rows of messages. */
 int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t first, uint64_t last,
 		       uint32_t call, kith_time now) KITH_MUST_USE;
@@ -266,6 +296,7 @@ struct kith_node_status {
 	kith_time since;
 	size_t peers, contacts_online, waiting; /* waiting: own messages not delivered */
 	size_t stalled; /* contacts that wait for a new session after a restore */
+	bool locked;    /* this profile runs elsewhere: this copy only reads */
 	unsigned mailboxes, mailboxes_wanted, mailboxes_answering;
 	bool mailbox_pinned;
 	bool direct;
@@ -275,11 +306,52 @@ struct kith_node_status {
 	bool protected_profile;
 };
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out);
+/* ---- reachability ---- */
+enum kith_reach { KITH_REACH_UNKNOWN, KITH_REACH_NO, KITH_REACH_YES };
+enum kith_reach_why {
+	KITH_WHY_OFF,        /* port mapping is off, and nothing else is known */
+	KITH_WHY_TRYING,     /* the router is being asked */
+	KITH_WHY_UNSEEN,     /* the own address is public, and no peer has confirmed it */
+	KITH_WHY_UNTOLD,     /* granted by a router that does not know its address; no peer yet */
+	KITH_WHY_OWN,        /* YES: the own address is public, peers see it */
+	KITH_WHY_MAPPED,     /* YES: the router forwards a port */
+	KITH_WHY_PINHOLE,    /* YES: the router's IPv6 firewall lets a port in */
+	KITH_WHY_CARRIER,    /* the provider shares its addresses (100.64/10) */
+	KITH_WHY_DOUBLE,     /* the router is behind another router */
+	KITH_WHY_DIFFERS,    /* the router names another address than peers see */
+	KITH_WHY_NO_GATEWAY, /* no router */
+	KITH_WHY_REFUSED,    /* the router refuses */
+	KITH_WHY_SILENT      /* the router answers none of the protocols */
+};
+struct kith_node_reach {
+	enum kith_reach reach;
+	enum kith_reach_why why;
+	struct kith_addr endpoint; /* YES: where others reach us */
+	struct kith_addr external; /* held: what the router says */
+	uint16_t port;             /* the own one */
+	bool gateway, trying, held;
+	enum kith_mapping_proto how; /* held */
+	uint32_t lease_s;
+	uint64_t took_us;
+	enum kith_mapping_outcome outcome[KITH_MAPPING_PROTOS], pinhole;
+	uint16_t code[KITH_MAPPING_PROTOS];
+};
+void kith_node_reach(const struct kith_node *n, struct kith_node_reach *out);
+/* Asks the router now. Reply: when the answer is known, 30 s at the latest. STATE: one runs. */
+int kith_node_network_test(struct kith_node *n, uint32_t call, kith_time now) KITH_MUST_USE;
+/* UPnP is spoken by another process: whether it is there, its next job, what it answered. */
+void kith_node_portmap_helper(struct kith_node *n, bool there, kith_time now);
+bool kith_node_portmap_ask(struct kith_node *n, struct kith_portmap_ask *out, kith_time now);
+void kith_node_portmap_reply(struct kith_node *n, const struct kith_portmap_reply *r,
+			     kith_time now);
 /* Wall clock at the last turn, Unix ms. */
 uint64_t kith_node_wall_ms(const struct kith_node *n);
 /* Every counter of all layers: calls `put` for each name ("net.drop_stranger"). */
 void kith_node_counters(const struct kith_node *n,
 			void (*put)(void *ctx, const char *name, uint64_t value), void *ctx);
+bool kith_node_locked(const struct kith_node *n);
+/* A locked copy becomes the restored one; the other will stop. STATE: it is not locked. */
+int kith_node_take_over(struct kith_node *n, uint32_t call, kith_time now) KITH_MUST_USE;
 struct kith_node_mailbox {
 	char handle[17];
 	const char *source;

@@ -138,7 +138,7 @@ void kith__outbox_seal(struct kith_node *n, struct kith_contact *c)
 	size_t at = kith__outbox_waiting(c);
 	bool for_mailbox = c->session == 0 && c->boxes > 0;
 
-	if (c->ratchet != NULL && c->ratchet->may_send) {
+	if (kith__may_seal(n, c)) {
 		while (at < c->outs && kith__seal_allowed(c) &&
 		       kith__seal_out(n, c, c->out[at], false, for_mailbox))
 			at++;
@@ -203,14 +203,18 @@ static void delete_row(struct kith_node *n, uint64_t id)
 	kith__put(n, &op);
 }
 
-/* Rows below ack.next go by one statement, the few of the bitmap one by one. */
-static void delete_range(struct kith_node *n, const struct kith_contact *c, uint32_t next)
+/* Rows below ack.next go by one statement, the few of the bitmap one by one. Entries stand in the
+ * order of their ids; `high`: behind the last one that may go. */
+static void delete_range(struct kith_node *n, const struct kith_contact *c, uint32_t next,
+			 size_t high)
 {
 	struct kith_op op = kith_op(KITH_OP_OUTBOX_RANGE_DELETE);
 
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);
 	kith_op_int(&op, next);
+	kith_op_int(&op, (int64_t)c->out[0]->id);
+	kith_op_int(&op, (int64_t)c->out[high - 1]->id);
 	kith__put(n, &op);
 }
 
@@ -266,6 +270,10 @@ static size_t remove_acked(struct kith_node *n, struct kith_contact *c, const st
 		}
 		if (o->chain_n != UINT32_MAX && c->chain_known && o->chain_n >= c->chain_seen)
 			c->chain_seen = o->chain_n + 1;
+		if (o->type == KITH_BODY_LINK_ROOT && !c->link.newest_known) {
+			c->link.newest_known = true;
+			kith__contact_link(n, c);
+		}
 		kith__tagbook_heard(c, o->announced_version, o->announced);
 		*index_freed |= o->has_index;
 		kith__copies_end(n, c, o, DELETE_MS, false);
@@ -274,6 +282,21 @@ static size_t remove_acked(struct kith_node *n, struct kith_contact *c, const st
 	c->sent = sent;
 	c->put = put;
 	return kept;
+}
+
+/* What an ack passes over is missing at the peer, or still on its way. */
+static void note_gaps(struct kith_node *n, struct kith_contact *c, const struct kith_ack *ack)
+{
+	uint32_t top = ack->next;
+	size_t i;
+	unsigned k;
+
+	for (k = 0; k < 64; k++)
+		if ((ack->bitmap >> k & 1) != 0)
+			top = ack->next + 1 + k;
+	for (i = 0; i < c->outs && c->out[i]->seq != 0 && c->out[i]->seq < top; i++)
+		if (c->out[i]->gap_s == 0)
+			c->out[i]->gap_s = kith__wall_s(n);
 }
 
 static void read_found(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r)
@@ -330,7 +353,7 @@ void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struc
 		high++;
 	if (high > 0 && (c->out[0]->seq < ack->next || ack->bitmap != 0)) {
 		if (c->out[0]->seq < ack->next)
-			delete_range(n, c, ack->next);
+			delete_range(n, c, ack->next, high);
 		kept = remove_acked(n, c, ack, high, &index_freed);
 		if (kept < high) {
 			memmove(&c->out[kept], &c->out[high], (c->outs - high) * sizeof(c->out[0]));
@@ -341,6 +364,8 @@ void kith__outbox_acked(struct kith_node *n, struct kith_contact *c, const struc
 				kith__outbox_seal(n, c);
 		}
 	}
+	if (ack->bitmap != 0)
+		note_gaps(n, c, ack);
 	if (ack->read > c->flow.peer_read && ack->read < c->flow.out_next)
 		peer_read(n, c, ack->read);
 }
@@ -355,7 +380,8 @@ void kith__outbox_uncopy(struct kith_node *n, struct kith_contact *c)
 		kith__copies_end(n, c, c->out[i], DELETE_MS, true);
 }
 
-/* Only the newest accept counts; it is the first body of its session. Row ids stay ascending. */
+/* Only the newest accept counts, and no link root; it is the first body of its session. Row ids
+ * stay ascending. */
 static void accept_first(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_out *accept = NULL;
@@ -365,7 +391,9 @@ static void accept_first(struct kith_node *n, struct kith_contact *c)
 	for (i = c->outs; i-- > 0;) {
 		struct kith_out *o = c->out[i];
 
-		if (o->type != KITH_BODY_ACCEPT)
+		if (o->type == KITH_BODY_LINK_ROOT) /* of the former session's links */
+			kith__out_free(n, o);
+		else if (o->type != KITH_BODY_ACCEPT)
 			c->out[--kept] = o;
 		else if (accept == NULL && !c->i_am_a)
 			accept = o;
@@ -424,6 +452,7 @@ void kith__outbox_free(struct kith_node *n, struct kith_contact *c)
 	c->ack_frame = NULL;
 	c->ack_waiting = false;
 	kith__parts_free(n, c);
+	kith__hold_free(n, c);
 }
 
 void kith__outbox_clear(struct kith_node *n, struct kith_contact *c)

@@ -4,6 +4,10 @@
  * message is whole; memory mirrors the rows. An acked part that gives way is a lost message, so the
  * caps hold all that an honest sender can have open: a message is unfinished while one of the seqs
  * in the sender's window is missing, and its parts have neighbouring seqs. Beyond, the oldest goes.
+ *
+ * A frame that was opened cannot be opened again, so the memory for one more part is set aside
+ * before (kith__parts_room). A whole text that finds no memory to be joined keeps its rows, and is
+ * joined with the next part that comes, or at the next start.
  */
 #include <string.h>
 
@@ -26,6 +30,43 @@ struct kith_parts {
 	struct pending_text *text[PENDING_MAX]; /* oldest first */
 	unsigned count, held;
 };
+
+/* What one more part may need. */
+struct kith_part_spare {
+	struct kith_parts *parts;
+	struct pending_text *text;
+	uint8_t *bytes;
+};
+
+bool kith__parts_room(struct kith_node *n)
+{
+	struct kith_part_spare *s = n->part_spare;
+
+	if (s == NULL)
+		s = n->part_spare = kith_alloc_zero(n->alloc, 1, sizeof(*s));
+	if (s == NULL)
+		return false;
+	if (s->parts == NULL)
+		s->parts = kith_alloc_zero(n->alloc, 1, sizeof(*s->parts));
+	if (s->text == NULL)
+		s->text = kith_alloc_zero(n->alloc, 1, sizeof(*s->text));
+	if (s->bytes == NULL)
+		s->bytes = kith_alloc_zero(n->alloc, 1, KITH_CONTENT_FULL + 1);
+	return s->parts != NULL && s->text != NULL && s->bytes != NULL;
+}
+
+void kith__parts_room_free(struct kith_node *n)
+{
+	struct kith_part_spare *s = n->part_spare;
+
+	if (s == NULL)
+		return;
+	kith_alloc_free(n->alloc, s->parts);
+	kith_alloc_free(n->alloc, s->text);
+	kith_alloc_free(n->alloc, s->bytes);
+	kith_alloc_free(n->alloc, s);
+	n->part_spare = NULL;
+}
 
 _Static_assert(HELD_MAX > KITH_UNACKED_MAX + 64u + 2u * PARTS_MAX, "a sender's window");
 
@@ -67,6 +108,44 @@ static void drop(struct kith_node *n, struct kith_contact *c, unsigned at)
 	p->count--;
 }
 
+/* The three below take from the spare; NULL only while loading, where there is none. */
+static struct kith_parts *new_parts(struct kith_node *n)
+{
+	struct kith_part_spare *s = n->part_spare;
+	struct kith_parts *p;
+
+	if (s == NULL || s->parts == NULL)
+		return kith_alloc_zero(n->alloc, 1, sizeof(*p));
+	p = s->parts;
+	s->parts = NULL;
+	return p;
+}
+
+static struct pending_text *new_text(struct kith_node *n)
+{
+	struct kith_part_spare *s = n->part_spare;
+	struct pending_text *t;
+
+	if (s == NULL || s->text == NULL)
+		return kith_alloc_zero(n->alloc, 1, sizeof(*t));
+	t = s->text;
+	s->text = NULL;
+	return t;
+}
+
+static uint8_t *new_bytes(struct kith_node *n, const uint8_t *bytes, size_t len)
+{
+	struct kith_part_spare *s = n->part_spare;
+	uint8_t *copy = kith_alloc_copy(n->alloc, bytes, len);
+
+	if (copy != NULL || s == NULL || s->bytes == NULL || len > KITH_CONTENT_FULL)
+		return copy;
+	copy = s->bytes;
+	s->bytes = NULL;
+	memcpy(copy, bytes, len);
+	return copy;
+}
+
 /* Position of the message, made when it is not there; PENDING_MAX: no memory. */
 static unsigned find(struct kith_node *n, struct kith_contact *c, const struct kith_msgid *mid,
 		     unsigned parts)
@@ -75,13 +154,13 @@ static unsigned find(struct kith_node *n, struct kith_contact *c, const struct k
 	unsigned i;
 
 	if (c->parts == NULL)
-		c->parts = kith_alloc_zero(n->alloc, 1, sizeof(*c->parts));
+		c->parts = new_parts(n);
 	if (c->parts == NULL)
 		return PENDING_MAX;
 	for (i = 0; i < c->parts->count; i++)
 		if (memcmp(c->parts->text[i]->mid.b, mid->b, 16) == 0)
 			return i;
-	t = kith_alloc_zero(n->alloc, 1, sizeof(*t));
+	t = new_text(n);
 	if (t == NULL)
 		return PENDING_MAX;
 	if (c->parts->count == PENDING_MAX) {
@@ -100,7 +179,7 @@ static bool keep(struct kith_node *n, struct pending_text *t, unsigned idx, cons
 {
 	if (idx >= t->parts || t->parts > PARTS_MAX || t->bytes[idx] != NULL || len > UINT16_MAX)
 		return false;
-	t->bytes[idx] = kith_alloc_copy(n->alloc, bytes, len);
+	t->bytes[idx] = new_bytes(n, bytes, len);
 	if (t->bytes[idx] == NULL)
 		return false;
 	t->len[idx] = (uint16_t)len;
@@ -129,7 +208,8 @@ static void part_row(struct kith_node *n, const struct kith_contact *c,
 	kith_wipe(body, sizeof(body));
 }
 
-static void whole(struct kith_node *n, struct kith_contact *c, unsigned at, uint32_t seq, bool gap)
+/* False: no memory to join it; it stays. */
+static bool whole(struct kith_node *n, struct kith_contact *c, unsigned at, uint32_t seq, bool gap)
 {
 	struct pending_text *t = c->parts->text[at];
 	struct kith_chat_part p = {.mid = t->mid, .parts = 1, .hlc = t->hlc};
@@ -137,7 +217,8 @@ static void whole(struct kith_node *n, struct kith_contact *c, unsigned at, uint
 	size_t len = 0;
 	unsigned i;
 
-	KITH_ASSERT(all != NULL); /* the parts are acked: losing them now would lose the message */
+	if (all == NULL)
+		return false;
 	for (i = 0; i < t->parts; i++) {
 		memcpy(all + len, t->bytes[i], t->len[i]);
 		len += t->len[i];
@@ -146,6 +227,17 @@ static void whole(struct kith_node *n, struct kith_contact *c, unsigned at, uint
 	kith_wipe(all, len);
 	kith_alloc_free(n->alloc, all);
 	drop(n, c, at);
+	return true;
+}
+
+/* Texts that are whole and could not be joined when they became so. */
+static void join_rest(struct kith_node *n, struct kith_contact *c, uint32_t seq)
+{
+	unsigned at;
+
+	for (at = c->parts->count; at-- > 0;)
+		if (c->parts->text[at]->have == c->parts->text[at]->parts)
+			(void)whole(n, c, at, seq, false);
 }
 
 void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struct kith_chat_part *p,
@@ -166,10 +258,10 @@ void kith__part_arrived(struct kith_node *n, struct kith_contact *c, const struc
 	c->parts->held++;
 	if (p->part == 0)
 		t->hlc = p->hlc;
-	if (t->have == t->parts)
-		whole(n, c, at, seq, gap);
-	else
+	if (t->have < t->parts || !whole(n, c, at, seq, gap))
 		part_row(n, c, t, p->part);
+	else
+		join_rest(n, c, seq);
 	while (c->parts->held > HELD_MAX) {
 		n->refused_frames++;
 		drop(n, c, 0);
@@ -206,10 +298,14 @@ int kith__parts_load(struct kith_node *n)
 	struct kith_op op = kith_op(KITH_OP_LOAD_PART);
 	struct kith_rows rows;
 	int status = kith_store_read_now(n->account, &op, &rows);
+	size_t i;
 
 	if (status != KITH_OK)
 		return status;
 	while (kith_rows_next(&rows))
 		load_row(n, &rows);
+	for (i = 0; i < n->contacts; i++)
+		if (n->contact[i]->parts != NULL)
+			join_rest(n, n->contact[i], 0);
 	return KITH_OK;
 }

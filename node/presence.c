@@ -28,7 +28,7 @@ static void later(struct kith_node *n, struct kith_contact *c)
 		wait_s = first_s[c->lookups_failed];
 	c->lookups_failed++;
 	c->next_lookup = n->now + kith_rng_jitter(n->rng, (kith_time)wait_s * KITH_US_PER_S, 25);
-	c->wanted = c->outs > 0 || (!c->has_lk && c->lookups_failed < 4);
+	c->wanted = c->outs > 0 || kith__healing(c) || (!c->has_lk && c->lookups_failed < 4);
 }
 
 static void connect_to(struct kith_node *n, struct kith_contact *c)
@@ -126,6 +126,26 @@ static void take_devices(struct kith_node *n, struct kith_contact *c, const stru
 	kith__row_device(n, c);
 }
 
+/* The greatest version counts (crypto.md 10): an older list of devices, or another one of the same
+ * version, is somebody's who should not have the key. */
+static bool take_manifest(struct kith_node *n, struct kith_contact *c,
+			  const struct kith_presence *p)
+{
+	if (p->manifest_version < c->manifest_version ||
+	    (p->manifest_version == c->manifest_version &&
+	     memcmp(p->manifest, c->manifest_hash, 32) != 0)) {
+		kith_log_add(n->log, n->now, KITH_LOG_WARN,
+			     "a contact's record names another list of devices: not taken");
+		return false;
+	}
+	if (p->manifest_version > c->manifest_version) {
+		c->manifest_version = p->manifest_version;
+		memcpy(c->manifest_hash, p->manifest, 32);
+		kith__row_contact(n, c);
+	}
+	return true;
+}
+
 static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8_t *record)
 {
 	uint8_t content[KITH_RECORD_CONTENT];
@@ -146,6 +166,11 @@ static bool take_record(struct kith_node *n, struct kith_contact *c, const uint8
 		c->newer = true;
 	if (status != KITH_OK || p.expiry_s <= kith__wall_s(n))
 		return false;
+	c->p_seen = true;
+	if (!take_manifest(n, c, &p))
+		return false;
+	if (seq > c->alive_s && seq <= kith__wall_s(n) + KITH_DAY_S)
+		c->alive_s = seq;
 	take_devices(n, c, &p);
 	take_boxes(n, c, &p);
 	return true;
@@ -168,6 +193,7 @@ bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e)
 		 * counts once. Asked again only if no session comes of it. */
 		if (e->final && c->lookup_op == e->op) {
 			c->lookup_op = 0;
+			c->p_missing = true;
 			later(n, c);
 		}
 		return true;

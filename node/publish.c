@@ -12,8 +12,9 @@
 
 #include "node/internal.h"
 
-#define RECORDS_MAX     64u    /* 16 capabilities and 3 P, two periods each, some ending */
-#define BUNDLES_MAX     64u    /* 16 capabilities x 3 mailboxes */
+#define RECORDS_MAX     64u /* 16 capabilities and 3 P, two periods each, some ending */
+#define BUNDLES_MAX     64u /* 16 capabilities x 3 mailboxes */
+#define KNOCK_BOXES     3u
 #define EDGE_S          10800u /* neighbours of a period are published within 3 h of its edge */
 #define LOOK_AGAIN_US   (600u * (kith_time)KITH_US_PER_S)
 #define BUNDLE_RETRY_US (30u * (kith_time)KITH_US_PER_S)
@@ -169,7 +170,7 @@ static void knock_boxes(struct kith_node *n, const struct kith_record_secret *s,
 {
 	unsigned i;
 
-	for (i = 0; i < own->count && k->count < 3; i++) {
+	for (i = 0; i < own->count && k->count < KNOCK_BOXES; i++) {
 		struct bundle_slot *b = bundle_slot(n, print_of(s->s, 32), own->box[i].ml);
 
 		if (b == NULL)
@@ -231,24 +232,30 @@ static struct record_slot *record_slot(struct kith_node *n, uint64_t secret, uin
 	return slot;
 }
 
+uint64_t kith__publish_seq(struct kith_node *n)
+{
+	uint64_t seq = n->id->record_seq + 1;
+
+	if (seq < kith__wall_s(n))
+		seq = kith__wall_s(n);
+	n->id->record_seq = seq;
+	kith__row_meta_int(n, "record_seq", (int64_t)seq);
+	return seq;
+}
+
 static void record_make(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
 			const uint8_t content[static KITH_RECORD_CONTENT])
 {
 	uint64_t secret = print_of(s->s, 32);
 	uint64_t print = print_of(content, KITH_RECORD_CONTENT);
 	struct record_slot *slot = record_slot(n, secret, period);
-	uint64_t seq = n->id->record_seq + 1;
 
 	if (slot == NULL || slot->content == print)
 		return;
-	if (seq < kith__wall_s(n))
-		seq = kith__wall_s(n);
-	if (kith_record_make(slot->record, s, n->id->ik_seed, period, seq, content, &n->noncer) !=
-	    KITH_OK)
+	if (kith_record_make(slot->record, s, n->id->ik_seed, period, kith__publish_seq(n), content,
+			     &n->noncer) != KITH_OK)
 		return;
 	slot->content = print;
-	n->id->record_seq = seq;
-	kith__row_meta_int(n, "record_seq", (int64_t)seq);
 	kith__gate(n, publish_entry, secret, period);
 }
 
@@ -268,10 +275,9 @@ static void for_periods(struct kith_node *n, const struct kith_record_secret *s,
 		make(n, s, period + 1, start_s + KITH_DAY_S);
 }
 
-static void make_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
-		       uint64_t start_s)
+bool kith__publish_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t start_s,
+			 uint8_t content[static KITH_RECORD_CONTENT], bool *whole)
 {
-	uint8_t content[KITH_RECORD_CONTENT];
 	struct kith_own_prekey *spk = n->id->prekey[0];
 	struct kith_list own;
 	struct kith_knock k;
@@ -279,8 +285,9 @@ static void make_knock(struct kith_node *n, const struct kith_record_secret *s, 
 	memset(&k, 0, sizeof(k));
 	kith__own_list(n, &own);
 	knock_boxes(n, s, &own, &k);
+	*whole = k.count == (own.count < KNOCK_BOXES ? own.count : KNOCK_BOXES);
 	if (k.count == 0)
-		return;
+		return false;
 	k.expiry_s = start_s + 2u * KITH_DAY_S;
 	memcpy(k.manifest, n->id->manifest_hash, 32);
 	memcpy(k.xk, n->id->xk, 32);
@@ -290,7 +297,17 @@ static void make_knock(struct kith_node *n, const struct kith_record_secret *s, 
 	k.pow_bits = (uint8_t)n->cfg.work_bits;
 	k.device = n->id->device;
 	kith__knock_encode(content, &k);
-	record_make(n, s, period, content);
+	return true;
+}
+
+static void make_knock(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
+		       uint64_t start_s)
+{
+	uint8_t content[KITH_RECORD_CONTENT];
+	bool whole;
+
+	if (kith__publish_knock(n, s, start_s, content, &whole))
+		record_make(n, s, period, content);
 }
 
 static unsigned endpoint_add(struct kith_addr out[static 3], unsigned count,
@@ -349,6 +366,8 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 
 	if (!n->cfg.publish_address)
 		return 0;
+	if (!kith_addr_is_none(&n->endpoint))
+		count = endpoint_add(out, count, &n->endpoint);
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < n->own_addrs; i++)
 			if (kith_addr_is_private(&n->own_addr[i]) == (pass == 1))
@@ -359,10 +378,10 @@ static unsigned endpoints(const struct kith_node *n, struct kith_addr out[static
 	return count;
 }
 
-static void make_presence(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
-			  uint64_t start_s)
+void kith__publish_presence(const struct kith_node *n, const struct kith_record_secret *s,
+			    uint64_t start_s, bool ahead,
+			    uint8_t content[static KITH_RECORD_CONTENT])
 {
-	uint8_t content[KITH_RECORD_CONTENT];
 	struct kith_presence p;
 	struct kith_list own;
 	unsigned i;
@@ -380,7 +399,7 @@ static void make_presence(struct kith_node *n, const struct kith_record_secret *
 	p.devices = 1;
 	p.device[0].id = n->id->device;
 	memcpy(p.device[0].lk, n->id->lk, 32);
-	p.device[0].count = endpoints(n, p.device[0].addr);
+	p.device[0].count = ahead ? 0 : endpoints(n, p.device[0].addr);
 	p.count = own.count;
 	for (i = 0; i < own.count; i++) {
 		memcpy(p.box[i].ml, own.box[i].ml, 32);
@@ -390,6 +409,14 @@ static void make_presence(struct kith_node *n, const struct kith_record_secret *
 		p.box[i].flags = own.box[i].flags;
 	}
 	kith__presence_encode(content, &p);
+}
+
+static void make_presence(struct kith_node *n, const struct kith_record_secret *s, uint64_t period,
+			  uint64_t start_s)
+{
+	uint8_t content[KITH_RECORD_CONTENT];
+
+	kith__publish_presence(n, s, start_s, false, content);
 	record_make(n, s, period, content);
 }
 
@@ -440,7 +467,7 @@ static void publish_all(struct kith_node *n)
 
 void kith__publish_tick(struct kith_node *n)
 {
-	if (!n->has_identity || !n->dht_ready || n->now < n->next_publish)
+	if (!n->has_identity || !n->dht_ready || n->hold || n->now < n->next_publish)
 		return;
 	if (n->publish == NULL)
 		n->publish = kith_alloc_zero(n->alloc, 1, sizeof(*n->publish));
@@ -448,11 +475,42 @@ void kith__publish_tick(struct kith_node *n)
 		return;
 	n->next_publish = n->now + kith_rng_jitter(n->rng, LOOK_AGAIN_US, 25);
 	publish_all(n);
+	if (n->next_deposit > n->now)
+		n->next_deposit = n->now;
 }
 
 kith_time kith__publish_deadline(const struct kith_node *n)
 {
-	return n->has_identity && n->dht_ready ? n->next_publish : KITH_NEVER;
+	return n->has_identity && n->dht_ready && !n->hold ? n->next_publish : KITH_NEVER;
+}
+
+void kith__publish_again(struct kith_node *n)
+{
+	size_t i;
+
+	for (i = 0; n->publish != NULL && i < n->publish->records; i++)
+		n->publish->record[i]->content = 0;
+	kith__publish_soon(n);
+}
+
+/* The network holds a newer record under an own key than ours. */
+bool kith__publish_dht(struct kith_node *n, const struct kith_dht_event *e)
+{
+	struct kith_publish *p = n->publish;
+	const struct record_slot *slot = NULL;
+	size_t i;
+
+	for (i = 0; p != NULL && i < p->records; i++)
+		if (e->op != 0 && p->record[i]->op == e->op)
+			slot = p->record[i];
+	if (slot == NULL)
+		return false;
+	for (i = 0; i < n->id->presences; i++)
+		if (print_of(n->id->presence[i].p, 32) == slot->secret) {
+			kith__twin_record(n, &n->id->presence[i], slot->period, e->record);
+			break;
+		}
+	return true;
 }
 
 void kith__publish_free(struct kith_node *n)
@@ -461,8 +519,10 @@ void kith__publish_free(struct kith_node *n)
 
 	if (n->publish == NULL)
 		return;
-	for (i = 0; i < n->publish->records; i++)
+	for (i = 0; i < n->publish->records; i++) {
+		kith_dht_cancel(n->dht, n->publish->record[i]->op);
 		kith_alloc_free(n->alloc, n->publish->record[i]);
+	}
 	kith_alloc_free(n->alloc, n->publish);
 	n->publish = NULL;
 }

@@ -24,6 +24,7 @@
 #define HEAD_FULL   (KITH__HEAD_FULL - KITH_SEAL_OVERHEAD)
 #define HEAD_LIGHT  (KITH__HEAD_LIGHT - KITH_SEAL_OVERHEAD)
 #define AT_SEQ      12u
+#define HEAD_SHORT  42u /* flags, pn, n, dh: what changes from frame to frame */
 
 _Static_assert(KITH__HEAD_FULL + KITH_BODY + KITH_SEAL_OVERHEAD == KITH_INNER, "full frame");
 
@@ -152,6 +153,7 @@ int kith__ratchet_step_send(struct kith_ratchet *r, const struct kith_ratchet_se
 	kith_kem_keygen(r->ek, dk, r->ek_seed);
 	kith_wipe(dk, sizeof(dk));
 	memcpy(r->ct, ct, sizeof(r->ct));
+	r->has_bound = false;
 	memcpy(r->hks, r->nhks, sizeof(r->hks));
 	mix(r, r->cks, r->nhks, &s);
 	r->pn = r->ns;
@@ -213,6 +215,37 @@ void kith__chain_next(uint8_t mk[static 32], uint8_t ck[static 32])
 	kith_wipe(next, sizeof(next));
 }
 
+/*
+ * What the nonces of a frame are bound to: all that enters the boxes, but each part is hashed once.
+ * ek and ct stand for as long as the chain, so their hash does; the body's zero padding follows
+ * from its size; and the header's nonce, itself bound, stands for the header box.
+ */
+static void bind_head(uint8_t bound[32], struct kith_ratchet *r, const uint8_t *head, size_t len,
+		      bool full)
+{
+	uint8_t keys[33] = {KITH_SUITE};
+
+	if (full && !r->has_bound) {
+		kith_nonce_bind(r->bound, r->ek, sizeof(r->ek), r->ct, sizeof(r->ct));
+		r->has_bound = true;
+	}
+	if (full)
+		memcpy(keys + 1, r->bound, 32);
+	kith_nonce_bind(bound, keys, full ? 33 : 1, head, full ? HEAD_SHORT : len);
+}
+
+static void bind_body(uint8_t bound[32], const uint8_t *ad, const uint8_t *plain, size_t len)
+{
+	uint8_t all[32 + KITH_XNONCE + 4];
+	size_t used = len;
+
+	memcpy(all, ad, 32 + KITH_XNONCE);
+	kith_store_u32(all + 32 + KITH_XNONCE, (uint32_t)len);
+	while (used > 0 && plain[used - 1] == 0)
+		used--;
+	kith_nonce_bind(bound, all, sizeof(all), plain, used);
+}
+
 static size_t write_head(uint8_t out[HEAD_FULL], const struct kith_ratchet *r, bool full)
 {
 	struct kith_writer w;
@@ -265,14 +298,14 @@ void kith__ratchet_seal(struct kith_ratchet *r, uint8_t *out, size_t size, const
 	KITH_ASSERT(r->has_cks && r->ns < UINT32_MAX);
 	KITH_ASSERT(body_len >= KITH_BODY_HEAD && body_len <= plain_len);
 	head_len = write_head(head, r, full);
-	kith_nonce_bind(bound, &suite, 1, head, head_len);
+	bind_head(bound, r, head, head_len, full);
 	draw_nonce(nonce, noncer, nonces, bound);
 	kith_seal(out, nonce, r->hks, &suite, 1, head, head_len);
 	memcpy(ad, r->ad, 32);
 	memcpy(ad + 32, out, box);
 	memcpy(plain, body, body_len);
 	kith__chain_next(mk, r->cks);
-	kith_nonce_bind(bound, ad, 32 + box, plain, plain_len);
+	bind_body(bound, ad, plain, plain_len);
 	draw_nonce(nonce, noncer, nonces == NULL ? NULL : nonces + KITH_XNONCE, bound);
 	kith_seal(out + box, nonce, mk, ad, 32 + box, plain, plain_len);
 	r->ns++;

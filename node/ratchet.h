@@ -24,6 +24,8 @@ struct kith_ratchet {
 	uint8_t dh_secret[32], dh[32], ek_seed[64], ek[KITH_KEM_EK]; /* own */
 	uint8_t peer_dh[32], peer_ek[KITH_KEM_EK];
 	uint8_t ct[KITH_KEM_CT]; /* of the own last step */
+	uint8_t bound[32];       /* memory only: hash of ek and ct, for nonces of headers */
+	bool has_bound;
 	uint32_t ns, nr, pn;
 	uint64_t last_step_ms;
 	uint8_t ad[32];           /* H("rt.ad", ...) */
@@ -95,6 +97,14 @@ struct kith_opened {
  * the ack to chain_acked. */
 int kith__ratchet_open(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
 		       size_t len, uint64_t now_ms) KITH_MUST_USE;
+/* The same, unless `turn` does not want this seq now: KITH_E_STATE, and nothing has changed. */
+struct kith_turn {
+	bool (*take)(struct kith_turn *turn, uint32_t seq);
+	const void *ctx;
+	uint32_t seq; /* for the owner: the one that was left */
+};
+int kith__ratchet_open_if(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
+			  size_t len, uint64_t now_ms, struct kith_turn *turn) KITH_MUST_USE;
 /* Puts back one stored skipped key while loading, oldest first. FULL, NOMEM. */
 int kith__ratchet_skipped_add(struct kith_ratchet *r, const struct kith_skipped *key) KITH_MUST_USE;
 /* Drops skipped keys past their date. */
@@ -105,6 +115,9 @@ void kith__ratchet_wipe(struct kith_ratchet *r);
 void kith__frame_hash(uint8_t h[static 16], const uint8_t *frame, size_t len);
 /* Row body without skipped keys, versioned. MALFORMED, VERSION. */
 #define KITH_RATCHET_ROW 6144u
+/* The part of a row that changes with steps only: key pairs and ciphertext. */
+#define KITH_RATCHET_KEYS_AT 226u
+#define KITH_RATCHET_KEYS    (4u * 32u + 32u + 2u * KITH_KEM_EK + KITH_KEM_CT)
 size_t kith__ratchet_encode(uint8_t out[static KITH_RATCHET_ROW], const struct kith_ratchet *r);
 int kith__ratchet_decode(struct kith_ratchet *r, const uint8_t *in, size_t len) KITH_MUST_USE;
 

@@ -42,6 +42,7 @@ size_t kith__ratchet_encode(uint8_t out[static KITH_RATCHET_ROW], const struct k
 	kith_write_bytes(&w, r->hkr, 32);
 	kith_write_bytes(&w, r->nhks, 32);
 	kith_write_bytes(&w, r->nhkr, 32);
+	KITH_ASSERT(w.len == KITH_RATCHET_KEYS_AT);
 	kith_write_bytes(&w, r->dh_secret, 32);
 	kith_write_bytes(&w, r->dh, 32);
 	kith_write_bytes(&w, r->ek_seed, sizeof(r->ek_seed));
@@ -49,6 +50,7 @@ size_t kith__ratchet_encode(uint8_t out[static KITH_RATCHET_ROW], const struct k
 	kith_write_bytes(&w, r->peer_dh, 32);
 	kith_write_bytes(&w, r->peer_ek, sizeof(r->peer_ek));
 	kith_write_bytes(&w, r->ct, sizeof(r->ct));
+	KITH_ASSERT(w.len == KITH_RATCHET_KEYS_AT + KITH_RATCHET_KEYS);
 	kith_write_u32(&w, r->ns);
 	kith_write_u32(&w, r->nr);
 	kith_write_u32(&w, r->pn);

@@ -54,7 +54,7 @@ struct opening {
 static int make_room(struct kith_ratchet *r, size_t want)
 {
 	struct kith_skipped *p;
-	size_t cap = r->skipped_cap == 0 ? 16 : r->skipped_cap;
+	size_t cap = r->skipped_cap == 0 ? 2 : r->skipped_cap; /* most have none or one */
 
 	KITH_ASSERT(want <= KITH_SKIP_CONTACT_MAX);
 	if (want <= r->skipped_cap)
@@ -264,7 +264,7 @@ static int derive(struct opening *o, const struct kith_ratchet *r)
 	return KITH_OK;
 }
 
-static int open_body(struct opening *o, struct kith_ack *ack)
+static int open_body(struct opening *o, struct kith_ack *ack, uint32_t *seq)
 {
 	uint8_t ad[32 + KITH__HEAD_FULL];
 	struct kith_body body;
@@ -277,6 +277,7 @@ static int open_body(struct opening *o, struct kith_ack *ack)
 	if (kith__body_decode(&body, o->body, o->body_len) != KITH_OK)
 		return KITH_E_MALFORMED;
 	*ack = body.ack;
+	*seq = body.seq;
 	return KITH_OK;
 }
 
@@ -366,8 +367,15 @@ static bool is_light(size_t len)
 int kith__ratchet_open(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
 		       size_t len, uint64_t now_ms)
 {
+	return kith__ratchet_open_if(r, out, in, len, now_ms, NULL);
+}
+
+int kith__ratchet_open_if(struct kith_ratchet *r, struct kith_opened *out, const uint8_t *in,
+			  size_t len, uint64_t now_ms, struct kith_turn *turn)
+{
 	struct opening o;
 	struct kith_ack ack;
+	uint32_t seq;
 	int err;
 
 	if (len != KITH_INNER && !is_light(len))
@@ -382,7 +390,9 @@ int kith__ratchet_open(struct kith_ratchet *r, struct kith_opened *out, const ui
 	if (err == KITH_OK)
 		err = derive(&o, r);
 	if (err == KITH_OK)
-		err = open_body(&o, &ack);
+		err = open_body(&o, &ack, &seq);
+	if (err == KITH_OK && turn != NULL && !turn->take(turn, seq))
+		err = KITH_E_STATE;
 	if (err == KITH_OK)
 		err = commit(&o, r, out, now_ms, &ack);
 	kith_wipe(&o, sizeof(o));

@@ -88,6 +88,44 @@ int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t befor
 			  (uint64_t)limit << 1 | newest);
 }
 
+/* b: limit */
+static void search_result(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r)
+{
+	struct kith_reply_item *it = kith__reply_new(n, (uint32_t)a, KITH_REPLY_MESSAGES);
+	struct kith_node_message m;
+
+	it->reply.status = r->status;
+	while (r->status == KITH_OK && kith_rows_next(&r->rows)) {
+		if (it->messages == b) {
+			it->reply.more = true;
+			break;
+		}
+		kith__message_from_row(n, &r->rows, (uint64_t)kith_rows_int(&r->rows, 11), &m);
+		kith__reply_add_message(n, it, &m);
+	}
+	kith__reply_ready(n, it);
+}
+
+int kith_node_search(struct kith_node *n, const struct kith_node_query *q, uint32_t call,
+		     kith_time now)
+{
+	struct kith_op op = kith_op(KITH_OP_SEARCH);
+
+	n->now = now;
+	if (q->limit < 1 || q->limit > 50 || q->len > KITH_SEARCH_MAX)
+		return KITH_E_MALFORMED;
+	if (q->conversation != 0 && kith__contact_by_conv(n, q->conversation) == NULL)
+		return KITH_E_NOTFOUND;
+	kith_op_text(&op, q->text, q->len);
+	kith_op_int(&op, q->before != 0 ? (int64_t)q->before : INT64_MAX);
+	kith_op_int(&op, q->limit + 1);
+	if (q->conversation != 0)
+		kith_op_int(&op, (int64_t)q->conversation);
+	else
+		kith_op_null(&op);
+	return kith__read(n, &op, search_result, call, q->limit);
+}
+
 static void range_result(struct kith_node *n, uint64_t a, uint64_t b, struct kith_store_result *r)
 {
 	struct kith_reply_item *it = kith__reply_new(n, (uint32_t)a, KITH_REPLY_MESSAGES);

@@ -48,6 +48,8 @@ static void ack_due(struct kith_node *n, struct kith_contact *c, kith_time when)
 
 void kith__ack_owe(struct kith_node *n, struct kith_contact *c, bool live)
 {
+	if (kith__stalled(c)) /* its keys say nothing any more; the new session starts anew */
+		return;
 	c->ack_count++;
 	kith__dirty(n, c, true, false, false);
 	if (live && c->session != 0) {

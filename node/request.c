@@ -316,6 +316,17 @@ static int open_box1(struct schedule *s, struct kith_request *q, const uint8_t *
 	return kith__cert_check(&q->cert, q->ik, now_s) == KITH_OK ? KITH_OK : KITH_E_AUTH;
 }
 
+/* The first ratchet key must be one that a session can step with: nobody is shown a request whose
+ * acceptance would fail. */
+static int check_rdh(const uint8_t rdh[32], const uint8_t any_secret[32])
+{
+	uint8_t shared[32];
+	int err = kith_dh(shared, any_secret, rdh);
+
+	kith_wipe(shared, sizeof(shared));
+	return err;
+}
+
 static int open_box2(struct schedule *s, struct kith_request *q, const uint8_t *in,
 		     const struct kith_request_keys *self)
 {
@@ -328,7 +339,7 @@ static int open_box2(struct schedule *s, struct kith_request *q, const uint8_t *
 	to_box2(s, in + AT_BOX1);
 	if (kith_open(plain2, s->key, s->tr, 32, in + AT_BOX2, BOX2) == KITH_OK &&
 	    kith__request_plain2_read(q, plain2) == KITH_OK)
-		err = KITH_OK;
+		err = check_rdh(q->rdh, self->spk_secret);
 	kith_wipe(plain2, sizeof(plain2));
 	return err;
 }

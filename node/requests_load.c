@@ -43,7 +43,7 @@ static void root_row(struct kith_node *n, const struct kith_contact *c,
 {
 	const struct kith_tag_list *l = &q->in.list[0]; /* told in the request */
 	struct kith_op op = kith_op(KITH_OP_REQROOT_PUT);
-	uint8_t root[32 + 32 + 64 + 4 + 4 + 1 + KITH_MAILBOXES_MAX * 32];
+	uint8_t root[32 + 32 + 64 + 4 + 4 + 1 + KITH_MAILBOXES_MAX * 32 + 1];
 	struct kith_writer w;
 	unsigned i;
 
@@ -57,6 +57,7 @@ static void root_row(struct kith_node *n, const struct kith_contact *c,
 	kith_write_u8(&w, (uint8_t)l->count);
 	for (i = 0; i < l->count; i++)
 		kith_write_bytes(&w, l->chain[i].ml, 32);
+	kith_write_u8(&w, (uint8_t)q->kind);
 	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
 	kith_op_blob(&op, c->ik, 32);
 	kith_op_int(&op, (int64_t)q->created_s);
@@ -146,6 +147,9 @@ static int load_roots(struct kith_node *n)
 			return KITH_E_MALFORMED;
 		for (i = 0; i < count; i++)
 			kith_read_bytes(&in, ml[i], 32);
+		q.kind = KITH_REQUEST_FIRST; /* rows of the first release end here */
+		if (in.left > 0 && kith_read_u8(&in) == KITH_REQUEST_AGAIN)
+			q.kind = KITH_REQUEST_AGAIN;
 		if (kith_read_end(&in) != KITH_OK)
 			return KITH_E_MALFORMED;
 		q.created_s = (uint64_t)kith_rows_int(&r, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a link to a contact: own requests, until they are answered (crypto.md 3-4).
+ * From a link to a contact: own requests, until they are answered (crypto.md 3-4). A new session
+ * with a contact (heal.c) goes the same way.
  *
  *	KNOCK   look up the owner's knock record under the link's capability
  *	BUNDLE  fetch and check the prekey bundle from one of its mailboxes
@@ -17,12 +18,18 @@
 #define SEEK_AGAIN_US (20u * 3600u * (kith_time)KITH_US_PER_S)
 #define SLOTS         16384u
 #define SLOT_TRIES    8u
+#define AGAIN_FRESH_S 1800u /* age up to which a re-session is left again as it is */
 
 /* A link is often used within seconds of being made, its record not out yet; later somebody still
  * waits: every few minutes in the first hour. */
 static const uint32_t backoff_s[] = {1,   1,   2,   3,   5,   10,   30,  60,
 				     120, 300, 300, 600, 900, 1800, 3600};
 #define BACKOFFS (sizeof(backoff_s) / sizeof(backoff_s[0]))
+
+static bool seeking(const struct kith_contact *c)
+{
+	return c->state == KITH_CONTACT_REQUESTED || kith__healing(c);
+}
 
 static void seek_later(struct kith_node *n, struct kith_contact *c)
 {
@@ -40,6 +47,14 @@ static void knock_secret(const struct kith_contact *c, struct kith_record_secret
 	kith_record_knock_secret(s->s, c->cap, c->ik);
 }
 
+/* The secret under whose slots the request is left: P of a contact, else the cap. */
+static void place_secret(const struct kith_contact *c, struct kith_record_secret *s)
+{
+	knock_secret(c, s);
+	if (c->request[0].kind == KITH_REQUEST_AGAIN)
+		memcpy(s->s, c->p, 32);
+}
+
 static void seek_knock(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_record_secret s;
@@ -48,9 +63,13 @@ static void seek_knock(struct kith_node *n, struct kith_contact *c)
 
 	if (kith_dht_status(n->dht).peers == 0)
 		return;
+	if (!c->has_cap) { /* only its link can help */
+		seek_later(n, c);
+		return;
+	}
 	knock_secret(c, &s);
 	if (kith_record_key(&s, kith__period(n, &s, c->seek_fails), blinded, &key) != KITH_OK ||
-	    kith_dht_lookup(n->dht, &key, &c->lookup_op, n->now) != KITH_OK) {
+	    kith_dht_lookup(n->dht, &key, &c->seek_op, n->now) != KITH_OK) {
 		seek_later(n, c);
 		return;
 	}
@@ -111,6 +130,8 @@ static bool knock_open(struct kith_node *n, struct kith_contact *c, const uint8_
 	if (kith__knock_decode(c->knock, content) != KITH_OK ||
 	    c->knock->expiry_s <= kith__wall_s(n) || c->knock->count == 0)
 		return false;
+	if (c->state == KITH_CONTACT_ACCEPTED)
+		return c->dev == c->knock->device && memcmp(c->xk, c->knock->xk, 32) == 0;
 	c->dev = c->knock->device;
 	memcpy(c->xk, c->knock->xk, 32);
 	return true;
@@ -123,17 +144,17 @@ bool kith__seek_dht(struct kith_node *n, const struct kith_dht_event *e)
 	for (i = 0; i < n->contacts; i++) {
 		struct kith_contact *c = n->contact[i];
 
-		if (c->seek != KITH_SEEK_KNOCK || c->lookup_op != e->op)
+		if (c->seek != KITH_SEEK_KNOCK || c->seek_op != e->op)
 			continue;
 		if (e->kind == KITH_DHT_FOUND) {
 			if (!knock_open(n, c, e->record))
 				return true; /* a newer one may follow, or ABSENT ends it */
 			kith_dht_cancel(n->dht, e->op);
-			c->lookup_op = 0;
+			c->seek_op = 0;
 			c->bundle_from = 0;
 			seek_bundle(n, c);
 		} else if (e->kind == KITH_DHT_ABSENT) {
-			c->lookup_op = 0;
+			c->seek_op = 0;
 			seek_later(n, c);
 		}
 		return true;
@@ -170,17 +191,20 @@ static bool bundle_open(struct kith_node *n, struct kith_contact *c, const uint8
 	       kith_kem_ek_valid(b->ek);
 }
 
-/* The newest open request, when it is for the prekey at hand and still fresh. */
-static struct kith_open_request *usable_request(struct kith_contact *c)
+/* Is the newest open request for the prekey at hand, of this kind, and still fresh? One for a new
+ * session is soon made anew: its epoch and date are what a restored peer judges it by. */
+static bool usable_request(const struct kith_node *n, const struct kith_contact *c,
+			   enum kith_request_kind kind)
 {
-	enum kith_request_kind kind;
+	enum kith_request_kind made;
 	uint32_t spk_id;
 
 	if (!c->request[0].used || c->request_blob == NULL ||
-	    kith__request_peek(c->request_blob, &kind, &spk_id) != KITH_OK ||
-	    spk_id != c->bundle->spk_id)
-		return NULL;
-	return &c->request[0];
+	    kith__request_peek(c->request_blob, &made, &spk_id) != KITH_OK ||
+	    spk_id != c->bundle->spk_id || made != kind)
+		return false;
+	return c->state == KITH_CONTACT_REQUESTED ||
+	       kith__wall_s(n) < c->request[0].created_s + AGAIN_FRESH_S;
 }
 
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
@@ -208,7 +232,6 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 	unsigned i;
 
 	memset(q, 0, sizeof(*q));
-	q->kind = KITH_REQUEST_FIRST;
 	q->spk_id = c->bundle->spk_id;
 	memcpy(q->ik, n->id->ik, 32);
 	q->cert = n->id->cert;
@@ -220,6 +243,8 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 		q->session_epoch = c->epoch_own + 1;
 	if (q->session_epoch <= c->epoch)
 		q->session_epoch = c->epoch + 1;
+	if (q->session_epoch < n->epoch)
+		q->session_epoch = n->epoch;
 	q->count = own->count;
 	for (i = 0; i < own->count; i++) {
 		memcpy(q->box[i].ml, own->box[i].ml, 32);
@@ -249,7 +274,8 @@ int kith__request_tags(struct kith_open_request *r, uint32_t version, const uint
 	return kith__tagbook_list(&r->in, version, ml, count);
 }
 
-static int make_request(struct kith_node *n, struct kith_contact *c, const struct kith_list *own)
+static int make_request(struct kith_node *n, struct kith_contact *c, const struct kith_list *own,
+			enum kith_request_kind kind)
 {
 	struct kith_request *q = kith_alloc_zero(n->alloc, 1, sizeof(*q));
 	struct kith_open_request r;
@@ -266,6 +292,7 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 		goto out;
 	memset(&r, 0, sizeof(r));
 	fill_request(n, c, own, q);
+	q->kind = r.kind = kind;
 	kith_rng_fill(n->rng, r.rdh_secret, 32);
 	kith_rng_fill(n->rng, r.rek_seed, 64);
 	kith_rng_fill(n->rng, secret, 64);
@@ -328,7 +355,7 @@ static void put_with_nonce(struct kith_node *n, struct kith_contact *c, uint64_t
 	if (inner == NULL || blob == NULL)
 		goto out;
 	kith_store_u64(inner + 4048, nonce);
-	knock_secret(c, &s);
+	place_secret(c, &s);
 	memset(&o, 0, sizeof(o));
 	memcpy(o.ml, e->ml, 32);
 	o.addr = e->addr;
@@ -359,7 +386,8 @@ static void work_done(struct kith_node *n, uint64_t id, uint64_t place, struct k
 {
 	struct kith_contact *c = kith__contact(n, id);
 
-	if (c == NULL || c->seek != KITH_SEEK_PUT || (place & 255) >= c->knock->count)
+	if (c == NULL || c->seek != KITH_SEEK_PUT || c->knock == NULL || c->request_blob == NULL ||
+	    (place & 255) >= c->knock->count)
 		return;
 	put_with_nonce(n, c, place, kith__work_nonce(w));
 }
@@ -369,6 +397,10 @@ static void start_work(struct kith_node *n, struct kith_contact *c, unsigned box
 	uint64_t day = kith__wall_s(n) / KITH_DAY_S;
 	struct kith_work_request q;
 
+	if (c->request[0].kind == KITH_REQUEST_AGAIN) { /* a contact asks without work */
+		put_with_nonce(n, c, place_make(box, tries, day), 0);
+		return;
+	}
 	memcpy(q.ik_b, c->ik, 32);
 	memcpy(q.ml, c->knock->box[box].ml, 32);
 	kith__request_digest(q.digest, c->request_blob);
@@ -385,7 +417,10 @@ static void start_puts(struct kith_node *n, uint64_t id, uint64_t unused)
 	unsigned i;
 
 	(void)unused;
-	if (c == NULL || c->state != KITH_CONTACT_REQUESTED || c->knock == NULL)
+	if (c == NULL || !seeking(c) || c->request_blob == NULL)
+		return;
+	kith__heal_send(n, c);
+	if (c->knock == NULL) /* asked for on the link, before a mailbox was found */
 		return;
 	c->seek = KITH_SEEK_PUT;
 	c->request_kept = 0;
@@ -395,23 +430,37 @@ static void start_puts(struct kith_node *n, uint64_t id, uint64_t unused)
 		start_work(n, c, i, 0);
 }
 
-static void seek_work(struct kith_node *n, struct kith_contact *c)
+int kith__request_ready(struct kith_node *n, struct kith_contact *c)
 {
+	enum kith_request_kind kind;
 	struct kith_list own;
+	int status = KITH_OK;
 
 	kith__own_list(n, &own);
-	if (own.count == 0) { /* the answer needs a place: wait for own mailboxes */
+	if (own.count == 0 || !kith__heal_kind(c, &kind))
+		return KITH_E_STATE;
+	if (!usable_request(n, c, kind))
+		status = make_request(n, c, &own, kind);
+	if (status == KITH_OK)
+		kith__gate(n, start_puts, c->id, 0);
+	return status;
+}
+
+static void seek_work(struct kith_node *n, struct kith_contact *c)
+{
+	int status = kith__request_ready(n, c);
+
+	if (status == KITH_E_STATE) { /* the answer needs a place: wait for own mailboxes */
 		c->seek = KITH_SEEK_WORK;
 		c->next_seek = n->now + KITH_US_PER_S;
 		return;
 	}
-	if (usable_request(c) == NULL && make_request(n, c, &own) != KITH_OK) {
+	if (status != KITH_OK) {
 		seek_later(n, c);
 		return;
 	}
 	c->seek = KITH_SEEK_PUT;
 	c->next_seek = KITH_NEVER;
-	kith__gate(n, start_puts, c->id, 0);
 }
 
 static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int status,
@@ -427,6 +476,16 @@ static void bundle_got(struct kith_node *n, uint64_t id, uint64_t box, int statu
 		return;
 	}
 	seek_work(n, c);
+}
+
+/* A contact answers a new session as soon as it reads: who stays away is asked less often. */
+static kith_time again_us(const struct kith_contact *c)
+{
+	kith_time wait = 3600u * (kith_time)KITH_US_PER_S;
+
+	if (c->state == KITH_CONTACT_REQUESTED || c->heal_tries > 5)
+		return SEEK_AGAIN_US;
+	return wait << (c->heal_tries > 0 ? c->heal_tries - 1 : 0);
 }
 
 static void put_done(struct kith_node *n, uint64_t id, uint64_t place, int status,
@@ -445,12 +504,14 @@ static void put_done(struct kith_node *n, uint64_t id, uint64_t place, int statu
 	}
 	if (status != KITH_OK)
 		return;
+	if (c->request_kept == 0)
+		c->heal_tries++;
 	if (c->request_kept == 0 || r->expiry_s < c->request_until_s)
 		c->request_until_s = r->expiry_s;
 	c->request_kept++;
 	c->seek = KITH_SEEK_DONE;
 	c->seek_fails = 0;
-	c->next_seek = n->now + kith_rng_jitter(n->rng, SEEK_AGAIN_US, 10);
+	c->next_seek = n->now + kith_rng_jitter(n->rng, again_us(c), 10);
 	kith__request_out_row(n, c);
 	kith__event(n, KITH_EVENT_REQUEST_STATE, c->conv, c->id);
 }
@@ -464,7 +525,11 @@ void kith__seek_tick(struct kith_node *n)
 	for (i = 0; i < n->contacts; i++) {
 		struct kith_contact *c = n->contact[i];
 
-		if (c->state != KITH_CONTACT_REQUESTED || n->now < c->next_seek)
+		if (!seeking(c))
+			continue;
+		if (kith__healing(c))
+			kith__heal_tick(n, c);
+		if (n->now < c->next_seek)
 			continue;
 		switch (c->seek) {
 		case KITH_SEEK_NONE:
@@ -488,8 +553,11 @@ kith_time kith__seek_deadline(const struct kith_node *n)
 		const struct kith_contact *c = n->contact[i];
 		kith_time at = c->next_seek;
 
-		if (c->state != KITH_CONTACT_REQUESTED || c->seek == KITH_SEEK_KNOCK ||
-		    c->seek == KITH_SEEK_BUNDLE)
+		if (!seeking(c))
+			continue;
+		if (kith__healing(c) && c->session != 0 && c->heal_ask < next)
+			next = c->heal_ask;
+		if (c->seek == KITH_SEEK_KNOCK || c->seek == KITH_SEEK_BUNDLE)
 			continue;
 		if (c->seek == KITH_SEEK_NONE &&
 		    at <= n->now) /* waits for a peer: DHT events wake it */

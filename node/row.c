@@ -9,6 +9,8 @@
 
 int kith__may_write(const struct kith_node *n)
 {
+	if (n->locked)
+		return KITH_E_STATE;
 	switch (kith_store_state(n->account)) {
 	case KITH_STORE_OK: break;
 	case KITH_STORE_NOSPACE: return KITH_E_NOSPACE;
@@ -55,7 +57,7 @@ void kith__row_contact(struct kith_node *n, const struct kith_contact *c)
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_blob(&op, c->ik, 32);
 	kith_op_int(&op, c->state | (c->blocked ? 256 : 0) | (c->newer ? 512 : 0) |
-				 (c->i_am_a ? 1024 : 0));
+				 (c->i_am_a ? 1024 : 0) | (c->renewed ? 2048 : 0));
 	op_text(&op, c->name);
 	op_text(&op, c->alias);
 	op_flag(&op, c->verified);
@@ -178,14 +180,36 @@ static void row_skipped(struct kith_node *n, struct kith_contact *c)
 	}
 }
 
+uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS])
+{
+	static const uint8_t key[16];
+
+	return kith_siphash(key, keys, KITH_RATCHET_KEYS);
+}
+
+static void row_keys(struct kith_node *n, struct kith_contact *c, const uint8_t *keys)
+{
+	struct kith_op op = kith_op(KITH_OP_RATCHET_KEYS_PUT);
+	uint64_t print = kith__keys_print(keys);
+
+	if (print == c->keys_print)
+		return;
+	c->keys_print = print;
+	kith_op_int(&op, (int64_t)c->id);
+	kith_op_blob(&op, keys, KITH_RATCHET_KEYS);
+	kith__put(n, &op);
+}
+
 void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_op op = kith_op(KITH_OP_RATCHET_PUT);
-	uint8_t body[KITH_RATCHET_ROW + KITH_FLOW_ROW];
+	uint8_t whole[KITH_RATCHET_ROW], body[KITH_FLOW_ROW + KITH_RATCHET_ROW];
+	size_t len, behind = KITH_RATCHET_KEYS_AT + KITH_RATCHET_KEYS;
 	struct kith_writer w;
 
 	KITH_ASSERT(c->ratchet != NULL);
-	kith_writer_init(&w, body, KITH_FLOW_ROW);
+	len = kith__ratchet_encode(whole, c->ratchet);
+	kith_writer_init(&w, body, sizeof(body));
 	kith_write_u32(&w, c->flow.out_next);
 	kith_write_u32(&w, c->flow.in_next);
 	kith_write_u64(&w, c->flow.in_bitmap);
@@ -195,14 +219,17 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	kith_write_u32(&w, c->epoch_own);
 	kith_write_zeros(&w, KITH_FLOW_ROW - KITH_FLOW_FAR - 29);
 	kith_write_bytes(&w, c->flow.in_far, sizeof(c->flow.in_far));
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+	kith_write_bytes(&w, whole, KITH_RATCHET_KEYS_AT);
+	kith_write_bytes(&w, whole + behind, len - behind);
+	kith_write_u64(&w, kith__keys_print(whole + KITH_RATCHET_KEYS_AT));
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);
 	op_flag(&op, c->ratchet->may_send);
-	kith_op_blob(&op, body,
-		     KITH_FLOW_ROW + kith__ratchet_encode(body + KITH_FLOW_ROW, c->ratchet));
+	kith_op_blob(&op, body, w.len);
 	kith__put(n, &op);
+	row_keys(n, c, whole + KITH_RATCHET_KEYS_AT);
 	kith_wipe(body, sizeof(body));
+	kith_wipe(whole, sizeof(whole));
 	row_skipped(n, c);
 }
 
@@ -257,6 +284,12 @@ void kith__row_tags(struct kith_node *n, const struct kith_contact *c)
 	row_tag_side(n, c, 1, &c->recv);
 }
 
+static uint64_t wall_of(const struct kith_node *n, kith_time at)
+{
+	return at > n->now && at != KITH_NEVER ? kith__wall_ms(n) + (at - n->now) / KITH_US_PER_MS
+					       : 0;
+}
+
 void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c)
 {
 	unsigned i;
@@ -281,8 +314,8 @@ void kith__row_peer_boxes(struct kith_node *n, struct kith_contact *c)
 		op_optional(&op, b->has_mk, b->e.mk, 32);
 		kith_op_blob(&op, addr, w.len);
 		kith_op_int(&op, b->e.p);
-		kith_op_int(&op, b->fails);
-		kith_op_int(&op, 0);
+		kith_op_int(&op, b->fails | (int64_t)b->audits << 16);
+		kith_op_int(&op, (int64_t)wall_of(n, b->next_try));
 		kith__put(n, &op);
 	}
 }
@@ -324,6 +357,12 @@ void kith__row_out(struct kith_node *n, const struct kith_contact *c, const stru
 	kith_alloc_free(n->alloc, row);
 }
 
+/* When it is audited, or tried again. */
+static uint64_t copy_next_ms(const struct kith_node *n, const struct kith_copy *copy)
+{
+	return copy->state == KITH_COPY_KEPT ? copy->check_ms : wall_of(n, copy->next);
+}
+
 void kith__row_copy(struct kith_node *n, const struct kith_out *o, const struct kith_copy *copy)
 {
 	struct kith_op op = kith_op(KITH_OP_COPY_PUT);
@@ -339,7 +378,7 @@ void kith__row_copy(struct kith_node *n, const struct kith_out *o, const struct 
 	kith_op_int(&op, (int64_t)copy->expires_s);
 	kith_op_blob(&op, copy->sig, 64);
 	kith_op_int(&op, copy->tries);
-	kith_op_int(&op, 0);
+	kith_op_int(&op, (int64_t)copy_next_ms(n, copy));
 	kith__put(n, &op);
 }
 
@@ -359,7 +398,7 @@ void kith__row_own_box(struct kith_node *n, const struct kith_own_box *b)
 	kith_op_blob(&op, addr, w.len);
 	kith_op_int(&op, b->source);
 	kith_op_int(&op, (int64_t)b->since_ms);
-	kith_op_int(&op, 0);
+	kith_op_int(&op, b->audits | (b->rekeyed ? 256 : 0));
 	kith_op_int(&op, b->listed_version);
 	kith_op_int(&op, b->listed ? 1 : 0);
 	kith_op_int(&op, b->score);

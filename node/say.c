@@ -360,6 +360,7 @@ void kith__said_free(struct kith_node *n)
 
 void kith__msgs_free(struct kith_node *n)
 {
+	kith__parts_room_free(n);
 	kith__said_free(n);
 	kith__todelete_free(n);
 	kith__expect_free(n);

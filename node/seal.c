@@ -35,6 +35,11 @@ static void know_chain(struct kith_contact *c)
 	c->chain_known = true;
 }
 
+bool kith__may_seal(const struct kith_node *n, const struct kith_contact *c)
+{
+	return c->ratchet != NULL && c->ratchet->may_send && !n->hold && !n->locked;
+}
+
 bool kith__seal_allowed(const struct kith_contact *c)
 {
 	return kith__outbox_waiting(c) < KITH_UNACKED_MAX && kith__seal_ahead(c) < KITH_UNACKED_MAX;
@@ -160,7 +165,7 @@ bool kith__seal_out(struct kith_node *n, struct kith_contact *c, struct kith_out
 	int status;
 
 	KITH_ASSERT(c->ratchet != NULL);
-	if (!c->ratchet->may_send || c->flow.out_next == UINT32_MAX ||
+	if (!kith__may_seal(n, c) || c->flow.out_next == UINT32_MAX ||
 	    kith__seal_ahead(c) >= ACK_AHEAD)
 		return false;
 	know_chain(c);
@@ -187,7 +192,7 @@ size_t kith__seal_ack(struct kith_node *n, struct kith_contact *c, uint8_t *out,
 	size_t len = KITH_INNER;
 	int status;
 
-	if (c->ratchet == NULL || !c->ratchet->may_send || kith__seal_ahead(c) >= ACK_AHEAD)
+	if (!kith__may_seal(n, c) || kith__seal_ahead(c) >= ACK_AHEAD)
 		return 0;
 	know_chain(c);
 	head_fill(c, &b);

@@ -56,6 +56,7 @@ void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 	memset(out, 0, sizeof(*out));
 	out->peers = d.peers;
 	out->mailboxes_wanted = 5;
+	out->locked = n->locked;
 	for (i = 0; i < n->boxes; i++)
 		out->mailboxes += n->box[i].listed ? 1 : 0;
 	out->mailboxes_answering = answering(n, &out->mailbox_pinned);
@@ -106,11 +107,14 @@ void kith_node_counters(const struct kith_node *n,
 #undef X
 	put(ctx, "node.unknown_kinds", n->unknown_kinds);
 	put(ctx, "node.frames_refused", n->refused_frames);
+	put(ctx, "map.sent", n->mapping.sent);
+	put(ctx, "map.answers", n->mapping.answers);
+	put(ctx, "map.dropped", n->mapping.dropped);
 	put(ctx, "net.sessions", kith_net_session_count(n->net));
 	put(ctx, "dht.peers", kith_dht_status(n->dht).peers);
 	put(ctx, "dht.records", kith_dht_status(n->dht).records);
 	put(ctx, "dht.size_estimate", kith_dht_status(n->dht).size_estimate);
-	put(ctx, "dht.server", n->cfg.role == KITH_ROLE_ALWAYS_ON || n->reach_server);
+	put(ctx, "dht.server", n->dht_server);
 	if (n->service != NULL) {
 		struct kith_mbox_service_status m = kith__mbox_service_status(n->service);
 

@@ -244,21 +244,32 @@ static void shift_used(struct kith_tag_list *l, uint32_t by)
 	}
 }
 
-/* Moves the base to `low`, then over what is consumed there. */
-static void move_base(struct kith_node *n, struct kith_contact *c, int request,
-		      struct kith_tag_list *l, uint32_t low)
+uint32_t kith__tagbook_reach(const struct kith_tag_list *l)
+{
+	uint32_t i = STREAM;
+
+	while (i > 0 && l->used[(i - 1) / 8] == 0)
+		i -= 8;
+	while (i > 0 && !used(l, i - 1))
+		i--;
+	return i;
+}
+
+/* Moves the base to `low`, then over what is consumed there; the window follows. */
+static void move_base(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l,
+		      uint32_t low)
 {
 	uint32_t by = low - l->low;
 
 	KITH_ASSERT(low >= l->low && by <= STREAM);
 	while (by < STREAM && used(l, by))
 		by++;
-	if (by == 0)
-		return;
-	kith__tagtable_forget(n, l, by);
-	shift_used(l, by);
-	l->low += by;
-	kith__tagtable_extend(n, c, request, l);
+	if (by > 0) {
+		kith__tagtable_forget(n, c, l, by);
+		shift_used(l, by);
+		l->low += by;
+	}
+	kith__tagtable_extend(n, c, l);
 }
 
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m)
@@ -271,7 +282,7 @@ void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m)
 		return;
 	i = m->index - l->low;
 	l->used[i / 8] = (uint8_t)(l->used[i / 8] | 1u << (i % 8));
-	move_base(n, m->c, m->request, l, l->low);
+	move_base(n, m->c, l, l->low);
 	kith__dirty(n, m->c, false, false, true);
 }
 
@@ -287,7 +298,7 @@ void kith__tagbook_announced(struct kith_node *n, struct kith_contact *c, uint32
 
 	if (l == NULL || index <= l->low || index - l->low > STREAM)
 		return;
-	move_base(n, c, -1, l, index);
+	move_base(n, c, l, index);
 	kith__dirty(n, c, false, false, true);
 }
 
@@ -314,7 +325,7 @@ void kith__tagbook_drop(struct kith_node *n, struct kith_contact *c, int dir, un
 	KITH_ASSERT(i < s->count);
 	list_rows_delete(n, c, dir, s->list[i].version);
 	if (dir == 1)
-		kith__tagtable_remove(n, &s->list[i]);
+		kith__tagtable_remove(n, c, &s->list[i]);
 	memmove(&s->list[i], &s->list[i + 1], (s->count - i - 1) * sizeof(s->list[0]));
 	s->count--;
 	kith_wipe(&s->list[s->count], sizeof(s->list[0]));

@@ -45,6 +45,15 @@ void kith__tag_next(uint8_t t[static 32])
 	kith_wipe(out, sizeof(out));
 }
 
+void kith__tag_only(uint8_t tag[static 16], const uint8_t t[static 32])
+{
+	uint8_t d[32];
+
+	kith_kdf(d, t, 32, KITH_L_TAG_PRE, NULL, 0);
+	kith_hash16(tag, KITH_L_TAG_HASH, d, sizeof(d));
+	kith_wipe(d, sizeof(d));
+}
+
 void kith__tag_derive(struct kith_tag_keys *k, const uint8_t t[static 32])
 {
 	kith_kdf(k->d, t, 32, KITH_L_TAG_PRE, NULL, 0);

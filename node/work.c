@@ -255,7 +255,7 @@ bool kith__knock_slot(const uint32_t *table, const struct kith_work_knocks *k,
 	     lo++) {
 		*slot = (uint16_t)(table[lo] % KITH_KNOCK_SLOTS);
 		kith__request_tag(full, k->s, k->day, *slot, k->ml);
-		if (memcmp(full, tag, sizeof(full)) == 0)
+		if (kith_equal(full, tag, sizeof(full)))
 			return true;
 	}
 	return false;

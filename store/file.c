@@ -100,6 +100,19 @@ int kith__file_remove(struct kith_profile *p, const char *name)
 	return status == KITH_E_NOTFOUND ? KITH_OK : status;
 }
 
+int kith__file_move(struct kith_profile *p, const char *from, const char *to)
+{
+	char full_from[NAME_MAX_BYTES], full_to[NAME_MAX_BYTES];
+	int status;
+
+	status = disk_name(p, from, full_from);
+	if (status == KITH_OK)
+		status = disk_name(p, to, full_to);
+	if (status == KITH_OK && !p->disk.exists(p->disk.ctx, full_from))
+		status = KITH_E_NOTFOUND;
+	return status == KITH_OK ? p->disk.rename(p->disk.ctx, full_from, full_to) : status;
+}
+
 int kith__file_size(struct kith_profile *p, const char *name, uint64_t *size)
 {
 	uint32_t file;

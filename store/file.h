@@ -20,6 +20,8 @@ int kith__file_write(struct kith_profile *p, const char *name, const uint8_t *sr
 	KITH_MUST_USE;
 int kith__file_touch(struct kith_profile *p, const char *name) KITH_MUST_USE;  /* makes it, empty */
 int kith__file_remove(struct kith_profile *p, const char *name) KITH_MUST_USE; /* absent is ok */
+/* Renames, with a sync of the directory. KITH_E_NOTFOUND. */
+int kith__file_move(struct kith_profile *p, const char *from, const char *to) KITH_MUST_USE;
 int kith__file_size(struct kith_profile *p, const char *name, uint64_t *size) KITH_MUST_USE;
 /* Sealed file: nonce | ciphertext | tag under the page key of `id`, AD = id | i64 0. */
 int kith__file_seal(struct kith_profile *p, const char *name, const uint8_t id[static 16],
@@ -35,6 +37,7 @@ int kith__file_open(struct kith_profile *p, const char *name, const uint8_t id[s
 #define KITH__ENTRIES     4u
 #define KITH__OPENING     1u /* entry flags: the generation is being written to the database */
 #define KITH__MADE        2u /* the database was made: it must be there */
+#define KITH__RESTORING   4u /* account.db.new takes the place of account.db at the next opening */
 #define KITH__ENTRY_SEEDS 2u /* entries 0, 1 = enum kith_db */
 #define KITH__ENTRY_NODE  3u
 enum kith__wrap {
@@ -58,18 +61,21 @@ struct kith__keyfile {
 };
 /* Head, wrappers and checksum; the body stays sealed. KITH_E_MALFORMED, KITH_E_VERSION. */
 int kith__keyfile_parse(struct kith__keyfile *kf, const uint8_t *in, size_t len) KITH_MUST_USE;
-/* The master key by passphrase, or by a wrapper without one. KITH_E_AUTH, KITH_E_NOMEM. */
+/* The master key by passphrase or recovery words, or by a wrapper without one. KITH_E_AUTH,
+ * KITH_E_NOMEM. */
 int kith__keyfile_unwrap(const struct kith__keyfile *kf, const char *pass, size_t pass_len,
 			 uint8_t master[static 32]) KITH_MUST_USE;
 /* Opens the body of the file parsed before. KITH_E_AUTH, KITH_E_MALFORMED. */
 int kith__keyfile_body(struct kith__keyfile *kf, const uint8_t in[static KITH__KEYFILE],
 		       const uint8_t master[static 32]) KITH_MUST_USE;
-/* Adds a wrapper; pass NULL = kind 4. KITH_E_FULL, KITH_E_NOMEM. */
+/* Adds a wrapper; pass NULL = kind 4, recovery words = kind 2. KITH_E_FULL, KITH_E_NOMEM. */
 int kith__keyfile_wrap(struct kith__keyfile *kf, const uint8_t master[static 32], const char *pass,
 		       size_t pass_len, uint32_t passes, uint32_t kib, struct kith_rng *rng)
 	KITH_MUST_USE;
 void kith__keyfile_encode(const struct kith__keyfile *kf, const uint8_t master[static 32],
 			  struct kith_rng *rng, uint8_t out[static KITH__KEYFILE]);
 bool kith__keyfile_protected(const struct kith__keyfile *kf);
+bool kith__keyfile_has(const struct kith__keyfile *kf, enum kith__wrap kind);
+void kith__keyfile_drop(struct kith__keyfile *kf, enum kith__wrap kind); /* all of this kind */
 
 #endif

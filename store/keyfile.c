@@ -14,6 +14,7 @@
  */
 #include <string.h>
 
+#include "base/words.h"
 #include "store/internal.h"
 
 #define FORMAT     1u
@@ -22,6 +23,10 @@
 #define HASH_AT    2016u
 #define PASSES_MAX 64u      /* an attacker's file must not keep us busy for ever */
 #define KIB_MAX    4194304u /* 4 GiB: more than Kith ever writes */
+
+/* The words hold 232 random bits: stretching adds nothing to them. */
+#define WORDS_PASSES 1u
+#define WORDS_KIB    64u
 
 struct wrapper {
 	uint8_t kind;
@@ -121,6 +126,17 @@ static int unwrap_plain(const struct wrapper *w, uint8_t master[static 32])
 	return KITH_OK;
 }
 
+/* What Argon2id gets for a wrapper of this kind; NULL: this text cannot open it. */
+static const char *stretch_text(uint8_t kind, const char *pass, size_t *len, const char *words)
+{
+	if (kind == KITH__WRAP_PASSPHRASE)
+		return pass;
+	if (kind != KITH__WRAP_RECOVERY || words == NULL)
+		return NULL;
+	*len = strlen(words);
+	return words;
+}
+
 static int unwrap_sealed(const struct wrapper *w, const char *pass, size_t pass_len,
 			 uint8_t master[static 32])
 {
@@ -140,71 +156,136 @@ static int unwrap_sealed(const struct wrapper *w, const char *pass, size_t pass_
 	return status;
 }
 
-int kith__keyfile_unwrap(const struct kith__keyfile *kf, const char *pass, size_t pass_len,
-			 uint8_t master[static 32])
+/* Words that are well formed are tried as such first: their wrapper is cheap and cannot be hit by
+ * chance. All else costs one Argon2id, right or wrong. */
+static int unwrap_kind(const struct kith__keyfile *kf, uint8_t kind, const char *pass,
+		       size_t pass_len, const char *words, uint8_t master[static 32])
 {
 	int status = KITH_E_AUTH;
+	const char *text;
 	struct wrapper w;
+	size_t len;
 
 	for (unsigned int i = 0; i < kf->count && status == KITH_E_AUTH; i++) {
-		if (read_wrapper(kf->wrapper[i], &w) != KITH_OK)
+		len = pass_len;
+		if (read_wrapper(kf->wrapper[i], &w) != KITH_OK || w.kind != kind)
 			continue;
-		if (w.kind == KITH__WRAP_NONE)
+		text = pass != NULL ? stretch_text(kind, pass, &len, words) : NULL;
+		if (kind == KITH__WRAP_NONE)
 			status = unwrap_plain(&w, master);
-		else if (w.kind == KITH__WRAP_PASSPHRASE && pass != NULL)
-			status = unwrap_sealed(&w, pass, pass_len, master);
+		else if (text != NULL)
+			status = unwrap_sealed(&w, text, len, master);
 	}
 	kith_wipe(&w, sizeof(w));
 	return status;
 }
 
+int kith__keyfile_unwrap(const struct kith__keyfile *kf, const char *pass, size_t pass_len,
+			 uint8_t master[static 32])
+{
+	static const uint8_t order[] = {KITH__WRAP_NONE, KITH__WRAP_RECOVERY,
+					KITH__WRAP_PASSPHRASE};
+	int status = KITH_E_AUTH;
+	char words[KITH_WORDS_TEXT];
+	bool are_words = pass != NULL && kith_words_parse(pass, pass_len, words) == KITH_OK;
+
+	for (size_t i = 0; i < sizeof(order) && status == KITH_E_AUTH; i++)
+		status =
+			unwrap_kind(kf, order[i], pass, pass_len, are_words ? words : NULL, master);
+	kith_wipe(words, sizeof(words));
+	return status;
+}
+
+void kith__keyfile_drop(struct kith__keyfile *kf, enum kith__wrap kind)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < kf->count; i++)
+		if (kf->wrapper[i][0] != (uint8_t)kind)
+			memmove(kf->wrapper[kept++], kf->wrapper[i], KITH__WRAPPER);
+	for (unsigned int i = kept; i < KITH__WRAPPERS; i++)
+		kith_wipe(kf->wrapper[i], KITH__WRAPPER);
+	kf->count = kept;
+}
+
+bool kith__keyfile_has(const struct kith__keyfile *kf, enum kith__wrap kind)
+{
+	for (unsigned int i = 0; i < kf->count; i++)
+		if (kf->wrapper[i][0] == (uint8_t)kind)
+			return true;
+	return false;
+}
+
 bool kith__keyfile_protected(const struct kith__keyfile *kf)
 {
-	for (unsigned int i = 0; i < kf->count; i++) {
-		if (kf->wrapper[i][0] == KITH__WRAP_NONE)
-			return false;
-	}
-	return true;
+	return !kith__keyfile_has(kf, KITH__WRAP_NONE);
+}
+
+static void put_wrapper(uint8_t out[static KITH__WRAPPER], const struct wrapper *v)
+{
+	struct kith_writer w;
+
+	kith_writer_init(&w, out, KITH__WRAPPER);
+	kith_write_u8(&w, v->kind);
+	kith_write_zeros(&w, 3);
+	kith_write_u32(&w, v->passes);
+	kith_write_u32(&w, v->kib);
+	kith_write_zeros(&w, 4);
+	kith_write_bytes(&w, v->salt, sizeof(v->salt));
+	kith_write_bytes(&w, v->commitment, sizeof(v->commitment));
+	kith_write_bytes(&w, v->nonce, sizeof(v->nonce));
+	kith_write_bytes(&w, v->sealed, sizeof(v->sealed));
+	kith_write_zeros(&w, 24);
+	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+}
+
+/* Seals the master key under a text. */
+static int wrap_sealed(struct wrapper *w, const uint8_t master[static 32], const char *text,
+		       size_t len, struct kith_rng *rng)
+{
+	uint8_t stretched[32], key[32];
+	int status;
+
+	status = kith_passphrase_key(stretched, text, len, w->salt, w->passes, w->kib);
+	if (status != KITH_OK)
+		return status;
+	kith_rng_fill(rng, w->nonce, sizeof(w->nonce));
+	wrap_key(key, stretched, w->salt);
+	kith_xseal(w->sealed, w->nonce, key, NULL, 0, master, 32);
+	commit_to(w->commitment, stretched, w->salt);
+	kith_wipe(stretched, sizeof(stretched));
+	kith_wipe(key, sizeof(key));
+	return KITH_OK;
 }
 
 int kith__keyfile_wrap(struct kith__keyfile *kf, const uint8_t master[static 32], const char *pass,
 		       size_t pass_len, uint32_t passes, uint32_t kib, struct kith_rng *rng)
 {
-	uint8_t salt[16], nonce[24] = {0}, stretched[32], key[32], commitment[32], sealed[48] = {0};
-	struct kith_writer w;
+	struct wrapper w = {.kind = KITH__WRAP_PASSPHRASE, .passes = passes, .kib = kib};
+	char words[KITH_WORDS_TEXT];
 	int status = KITH_OK;
 
 	if (kf->count >= KITH__WRAPPERS)
 		return KITH_E_FULL;
-	kith_rng_fill(rng, salt, sizeof(salt));
-	if (pass != NULL) {
-		status = kith_passphrase_key(stretched, pass, pass_len, salt, passes, kib);
-		if (status != KITH_OK)
-			return status;
-		kith_rng_fill(rng, nonce, sizeof(nonce));
-		wrap_key(key, stretched, salt);
-		kith_xseal(sealed, nonce, key, NULL, 0, master, 32);
+	kith_rng_fill(rng, w.salt, sizeof(w.salt));
+	if (pass == NULL) {
+		w.kind = KITH__WRAP_NONE;
+		w.passes = w.kib = 0;
+		memcpy(w.sealed, master, 32);
+		commit_to(w.commitment, master, w.salt);
+	} else if (kith_words_parse(pass, pass_len, words) == KITH_OK) {
+		w.kind = KITH__WRAP_RECOVERY;
+		w.passes = WORDS_PASSES;
+		w.kib = WORDS_KIB;
+		status = wrap_sealed(&w, master, words, strlen(words), rng);
 	} else {
-		memcpy(stretched, master, 32);
-		memcpy(sealed, master, 32);
+		status = wrap_sealed(&w, master, pass, pass_len, rng);
 	}
-	commit_to(commitment, stretched, salt);
-	kith_writer_init(&w, kf->wrapper[kf->count++], KITH__WRAPPER);
-	kith_write_u8(&w, pass != NULL ? KITH__WRAP_PASSPHRASE : KITH__WRAP_NONE);
-	kith_write_zeros(&w, 3);
-	kith_write_u32(&w, pass != NULL ? passes : 0);
-	kith_write_u32(&w, pass != NULL ? kib : 0);
-	kith_write_zeros(&w, 4);
-	kith_write_bytes(&w, salt, sizeof(salt));
-	kith_write_bytes(&w, commitment, sizeof(commitment));
-	kith_write_bytes(&w, nonce, sizeof(nonce));
-	kith_write_bytes(&w, sealed, sizeof(sealed));
-	kith_write_zeros(&w, 24);
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
-	kith_wipe(stretched, sizeof(stretched));
-	kith_wipe(key, sizeof(key));
-	kith_wipe(sealed, sizeof(sealed));
-	return KITH_OK;
+	if (status == KITH_OK)
+		put_wrapper(kf->wrapper[kf->count++], &w);
+	kith_wipe(words, sizeof(words));
+	kith_wipe(&w, sizeof(w));
+	return status;
 }
 
 /* The one user of the label "db.body". */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A profile: directory, lock, key file, node key, seeds (store.md 2, 6).
- *
- * Of the two copies of the key file the valid one with the greater write counter counts; equal
- * counters with other bytes are refused, and so is a profile with no valid copy: never is a new
- * identity made in place of one that cannot be read. The other copy is then mended.
+ * A profile: directory, lock, making it, node key, seeds (store.md 2, 6). How it is opened and what
+ * opens it: unlock.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +18,7 @@
 #define RESERVE        (UINT64_C(16) << 20)
 #define NODE_KEY       88u /* u16 version 1 | zero 6 | current 32 | former 32 | zero 16 */
 
-static const char *const copies[] = {"profile.key", "profile.key.2"};
+const char *const kith__profile_copies[2] = {"profile.key", "profile.key.2"};
 
 const char *kith_profile_sentence(int status)
 {
@@ -32,12 +29,14 @@ const char *kith_profile_sentence(int status)
 	case KITH_E_LOCKED: return "This profile is in use by another process.";
 	case KITH_E_AUTH: return "The passphrase is wrong or missing.";
 	case KITH_E_MALFORMED:
-		return "Both copies of the key file are damaged; use the recovery phrase or a "
-		       "backup. Nothing was changed.";
+		return "The key file of this profile is missing or damaged in both copies; "
+		       "restore a backup into another directory. Nothing was changed.";
 	case KITH_E_VERSION: return "This profile was written by a newer version of Kith.";
 	case KITH_E_NOSPACE: return "The disk is full.";
 	case KITH_E_NOMEM: return "There is not enough memory to unlock the profile.";
-	case KITH_E_IO: return "The profile directory cannot be read or written.";
+	case KITH_E_IO:
+		return "The profile directory cannot be read or written: it belongs to somebody "
+		       "else, its file system is read-only, or the disk fails.";
 	case KITH_E_FULL:
 	case KITH_E_STATE:
 	case KITH_E_EXPIRED: break;
@@ -65,9 +64,9 @@ int kith__profile_save(struct kith_profile *p)
 
 	p->keyfile.counter++;
 	kith__keyfile_encode(&p->keyfile, p->master, p->rng, out);
-	status = kith__file_write(p, copies[0], out, sizeof(out));
+	status = kith__file_write(p, kith__profile_copies[0], out, sizeof(out));
 	if (status == KITH_OK)
-		status = kith__file_write(p, copies[1], out, sizeof(out));
+		status = kith__file_write(p, kith__profile_copies[1], out, sizeof(out));
 	kith_wipe(out, sizeof(out));
 	return status;
 }
@@ -123,7 +122,7 @@ static int open_directory(struct kith_profile *p, bool create)
 }
 
 /* The lock lives as long as its descriptor; what is written into it is for people. */
-static int take_lock(struct kith_profile *p)
+int kith__profile_take_lock(struct kith_profile *p)
 {
 	char text[64];
 	int n;
@@ -140,7 +139,8 @@ static int take_lock(struct kith_profile *p)
 	return KITH_OK;
 }
 
-static int begin(const struct kith_profile_config *cfg, bool create, struct kith_profile **out)
+int kith__profile_begin(const struct kith_profile_config *cfg, bool create,
+			struct kith_profile **out)
 {
 	struct kith_profile *p;
 	int status = KITH_OK;
@@ -155,6 +155,9 @@ static int begin(const struct kith_profile_config *cfg, bool create, struct kith
 	p->os_disk.dir = -1;
 	p->page = cfg->page_bytes != 0 ? cfg->page_bytes : KITH__PAGE_MAX;
 	p->reserve_bytes = p->os ? RESERVE : 0;
+	p->wal_room = p->os ? KITH__ROOM : 0;
+	p->argon_passes = cfg->argon_passes != 0 ? cfg->argon_passes : DEFAULT_PASSES;
+	p->argon_kib = cfg->argon_kib != 0 ? cfg->argon_kib : DEFAULT_KIB;
 	p->fatal = cfg->fatal;
 	p->fatal_ctx = cfg->fatal_ctx;
 	KITH_ASSERT(p->page == 1024 || p->page == 2048 || p->page == 4096);
@@ -177,36 +180,49 @@ static int begin(const struct kith_profile_config *cfg, bool create, struct kith
 	return KITH_OK;
 }
 
-/* Looks before it locks, so that asking leaves no lock file where no profile is. */
-static int has_copy(struct kith_profile *p, bool *any)
+static int file_there(struct kith_profile *p, const char *name, bool *any)
 {
 	uint64_t size;
+	int status = kith__file_size(p, name, &size);
+
+	if (status == KITH_OK)
+		*any = true;
+	return status == KITH_E_NOTFOUND ? KITH_OK : status;
+}
+
+/* Databases without a key file: it was lost, and nothing may be made in their place. */
+int kith__profile_there(struct kith_profile *p, bool *any)
+{
+	bool databases = false;
 	int status;
 
 	*any = false;
-	for (unsigned int i = 0; i < 2; i++) {
-		status = kith__file_size(p, copies[i], &size);
-		if (status == KITH_OK)
-			*any = true;
-		else if (status != KITH_E_NOTFOUND)
-			return status;
-	}
-	return KITH_OK;
+	status = file_there(p, kith__profile_copies[0], any);
+	if (status == KITH_OK)
+		status = file_there(p, kith__profile_copies[1], any);
+	if (status == KITH_OK && !*any)
+		status = file_there(p, "account.db", &databases);
+	if (status == KITH_OK && !*any)
+		status = file_there(p, "mailbox.db", &databases);
+	return status == KITH_OK && databases ? KITH_E_MALFORMED : status;
 }
 
-static int fill_new(struct kith_profile *p, const struct kith_profile_config *cfg, const char *pass,
-		    size_t pass_len)
+void kith__profile_draw(struct kith_profile *p)
 {
 	struct kith__keyfile *kf = &p->keyfile;
-	int status;
 
 	kith_rng_fill(p->rng, p->master, KITH_KEY);
 	kith_rng_fill(p->rng, kf->profile, sizeof(kf->profile));
 	for (unsigned int i = 0; i < KITH__ENTRIES; i++)
 		kith_rng_fill(p->rng, kf->entry[i].id, sizeof(kf->entry[i].id));
-	status = kith__keyfile_wrap(kf, p->master, pass, pass_len,
-				    cfg->argon_passes != 0 ? cfg->argon_passes : DEFAULT_PASSES,
-				    cfg->argon_kib != 0 ? cfg->argon_kib : DEFAULT_KIB, p->rng);
+}
+
+static int fill_new(struct kith_profile *p, const char *pass, size_t pass_len)
+{
+	int status;
+
+	kith__profile_draw(p);
+	status = kith__profile_wrap(p, &p->keyfile, pass, pass_len);
 	return status == KITH_OK ? kith__profile_save(p) : status;
 }
 
@@ -217,127 +233,17 @@ int kith_profile_create(const struct kith_profile_config *cfg, const char *pass,
 	bool any = false;
 	int status;
 
-	status = begin(cfg, true, &p);
+	status = kith__profile_begin(cfg, true, &p);
 	if (status != KITH_OK)
 		return status;
 	if (p->os)
-		status = take_lock(p);
+		status = kith__profile_take_lock(p);
 	if (status == KITH_OK)
-		status = has_copy(p, &any);
+		status = kith__profile_there(p, &any);
 	if (status == KITH_OK && any)
 		status = KITH_E_EXISTS;
 	if (status == KITH_OK)
-		status = fill_new(p, cfg, pass, pass_len);
-	if (status != KITH_OK) {
-		kith_profile_close(p);
-		return status;
-	}
-	kith__space_check(p);
-	*out = p;
-	return KITH_OK;
-}
-
-struct copy {
-	uint8_t bytes[KITH__KEYFILE];
-	struct kith__keyfile keyfile;
-	int status; /* KITH_OK: valid */
-};
-
-static int read_copy(struct kith_profile *p, const char *name, struct copy *c)
-{
-	size_t len = 0;
-	int status;
-
-	memset(c, 0, sizeof(*c));
-	status = kith__file_read(p, name, c->bytes, sizeof(c->bytes), &len);
-	if (status == KITH_OK)
-		c->status = kith__keyfile_parse(&c->keyfile, c->bytes, len);
-	else
-		c->status = status;
-	return status == KITH_E_NOTFOUND ? KITH_OK : status;
-}
-
-/* Opens one copy with the passphrase: master and body. */
-static int unlock(struct kith_profile *p, struct copy *c, const char *pass, size_t pass_len)
-{
-	int status;
-
-	if (c->status != KITH_OK)
-		return c->status;
-	status = kith__keyfile_unwrap(&c->keyfile, pass, pass_len, p->master);
-	if (status != KITH_OK)
-		return status;
-	status = kith__keyfile_body(&c->keyfile, c->bytes, p->master);
-	if (status != KITH_OK)
-		return KITH_E_MALFORMED;
-	p->keyfile = c->keyfile;
-	return KITH_OK;
-}
-
-/* A copy that is damaged or older is written again; the valid one stays as it is. */
-static int mend(struct kith_profile *p, const struct copy *c, const struct copy *good)
-{
-	for (unsigned int i = 0; i < 2; i++) {
-		if (c[i].status == KITH_OK &&
-		    memcmp(c[i].bytes, good->bytes, sizeof(good->bytes)) == 0)
-			continue;
-		return kith__file_write(p, copies[i], good->bytes, sizeof(good->bytes));
-	}
-	return KITH_OK;
-}
-
-static int choose(struct kith_profile *p, struct copy c[static 2], const char *pass,
-		  size_t pass_len)
-{
-	unsigned int first;
-	int status;
-
-	if (c[0].status == KITH_E_VERSION || c[1].status == KITH_E_VERSION)
-		return KITH_E_VERSION;
-	if (c[0].status != KITH_OK && c[1].status != KITH_OK)
-		return KITH_E_MALFORMED;
-	if (c[0].status == KITH_OK && c[1].status == KITH_OK &&
-	    c[0].keyfile.counter == c[1].keyfile.counter &&
-	    memcmp(c[0].bytes, c[1].bytes, sizeof(c[0].bytes)) != 0)
-		return KITH_E_MALFORMED;
-	first = c[0].status != KITH_OK ||
-		(c[1].status == KITH_OK && c[1].keyfile.counter > c[0].keyfile.counter);
-	status = unlock(p, &c[first], pass, pass_len);
-	if (status == KITH_E_MALFORMED && c[first ^ 1u].status == KITH_OK) {
-		first ^= 1u;
-		status = unlock(p, &c[first], pass, pass_len);
-	}
-	if (status != KITH_OK)
-		return status;
-	status = mend(p, c, &c[first]);
-	/* a full disk must not keep the profile shut: the copy is mended another time */
-	return status == KITH_E_NOSPACE ? KITH_OK : status;
-}
-
-int kith_profile_open(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
-		      struct kith_profile **out)
-{
-	struct kith_profile *p;
-	struct copy *c;
-	bool any = false;
-	int status;
-
-	status = begin(cfg, false, &p);
-	if (status != KITH_OK)
-		return status;
-	c = kith_alloc_zero(p->alloc, 2, sizeof(*c));
-	status = c == NULL ? KITH_E_NOMEM : has_copy(p, &any);
-	if (status == KITH_OK && !any)
-		status = KITH_E_NOTFOUND;
-	if (status == KITH_OK && p->os)
-		status = take_lock(p);
-	for (unsigned int i = 0; i < 2 && status == KITH_OK; i++)
-		status = read_copy(p, copies[i], &c[i]);
-	if (status == KITH_OK)
-		status = choose(p, c, pass, pass_len);
-	if (c != NULL)
-		kith_wipe(c, 2 * sizeof(*c));
-	kith_alloc_free(p->alloc, c);
+		status = fill_new(p, pass, pass_len);
 	if (status != KITH_OK) {
 		kith_profile_close(p);
 		return status;

@@ -32,7 +32,7 @@ int kith__sqlite_status(struct kith_store *s, int rc, const char *what)
 	return KITH_E_IO;
 }
 
-static int statement(struct kith_store *s, enum kith_op_kind kind, sqlite3_stmt **out)
+int kith__statement(struct kith_store *s, enum kith_op_kind kind, sqlite3_stmt **out)
 {
 	int rc = SQLITE_OK;
 
@@ -64,7 +64,7 @@ static int bind_all(struct kith_store *s, enum kith_op_kind kind, struct kith_re
 	struct kith_value v;
 	int rc;
 
-	rc = statement(s, kind, stmt);
+	rc = kith__statement(s, kind, stmt);
 	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*stmt) != (int)count)
 		rc = SQLITE_RANGE;
 	for (unsigned int i = 0; i < count && rc == SQLITE_OK; i++) {
@@ -74,7 +74,7 @@ static int bind_all(struct kith_store *s, enum kith_op_kind kind, struct kith_re
 	return rc;
 }
 
-static void release(sqlite3_stmt *stmt)
+void kith__statement_release(sqlite3_stmt *stmt)
 {
 	if (stmt != NULL) {
 		(void)sqlite3_reset(stmt);
@@ -91,28 +91,42 @@ static void item_args(const struct kith__batch *b, const struct kith__item *item
 	kith_read_skip(args, item->offset);
 }
 
-static int write_item(struct kith_store *s, const struct kith__batch *b, struct kith__item *item,
-		      bool *fresh)
+static int step_item(struct kith_store *s, const struct kith__batch *b,
+		     const struct kith__item *item, enum kith_op_kind kind)
 {
-	enum kith_op_kind kind = (enum kith_op_kind)item->kind;
 	struct kith_reader args;
 	sqlite3_stmt *stmt = NULL;
 	int rc, status;
 
-	if (item->if_new && !*fresh) {
-		item->already = true;
-		return KITH_OK;
-	}
 	item_args(b, item, &args);
 	rc = bind_all(s, kind, &args, item->count, &stmt);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
 	status = kith__sqlite_status(s, rc, kith__op_name(kind));
+	kith__statement_release(stmt);
+	return status;
+}
+
+static int write_item(struct kith_store *s, const struct kith__batch *b, struct kith__item *item,
+		      bool *fresh)
+{
+	enum kith_op_kind kind = (enum kith_op_kind)item->kind;
+	int status = KITH_OK;
+
+	if (item->if_new && !*fresh) {
+		item->already = true;
+		return KITH_OK;
+	}
+	/* words leave the index while the texts are still there */
+	if (kind == KITH_OP_MESSAGE_CLEAR)
+		status = step_item(s, b, item, KITH_OP_SEARCH_CLEAR);
+	if (status == KITH_OK)
+		status = step_item(s, b, item, kind);
 	if (status == KITH_OK && kith__op_how(kind) == 'I') {
 		*fresh = sqlite3_changes(s->db) != 0;
 		item->already = !*fresh;
+		s->tail += *fresh && kind == KITH_OP_MESSAGE_PUT;
 	}
-	release(stmt);
 	return status;
 }
 
@@ -134,7 +148,7 @@ static int transaction(struct kith_store *s, struct kith__batch *b)
 	return status;
 }
 
-static int add_row(sqlite3_stmt *stmt, int columns, struct kith__bytes *out)
+int kith__row_add(sqlite3_stmt *stmt, int columns, struct kith__bytes *out)
 {
 	struct kith_value v;
 	int status;
@@ -175,6 +189,8 @@ int kith__run_read(struct kith_store *s, enum kith_op_kind kind, struct kith_rea
 	sqlite3_stmt *stmt = NULL;
 	int rc, wide, status;
 
+	if (kind == KITH_OP_SEARCH)
+		return kith__search_run(s, args, count, out, columns);
 	rc = bind_all(s, kind, args, count, &stmt);
 	status = kith__sqlite_status(s, rc, kith__op_name(kind));
 	if (status == KITH_OK) {
@@ -182,11 +198,11 @@ int kith__run_read(struct kith_store *s, enum kith_op_kind kind, struct kith_rea
 		KITH_ASSERT(wide > 0 && wide <= (int)KITH_OP_VALUES);
 		*columns = (uint8_t)wide;
 		while (status == KITH_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-			status = add_row(stmt, wide, out);
+			status = kith__row_add(stmt, wide, out);
 		if (status == KITH_OK)
 			status = kith__sqlite_status(s, rc, kith__op_name(kind));
 	}
-	release(stmt);
+	kith__statement_release(stmt);
 	if (status != KITH_OK)
 		out->len = start;
 	return status;
@@ -245,6 +261,8 @@ void kith__checkpoint(struct kith_store *s, bool empty)
 		s->wal_frames = 0;
 	if (status == KITH_OK && empty)
 		s->erased = false;
+	if (empty) /* nobody wrote for a while: the pages of the cache may go */
+		(void)sqlite3_db_release_memory(s->db);
 	/* no room to copy pages: they stay in the WAL, which is durable */
 	if (status == KITH_E_IO || status == KITH_E_MALFORMED)
 		s->broken = true;
@@ -270,6 +288,22 @@ static int commit(struct kith_store *s, struct kith__batch *b)
 	return KITH_E_IO;
 }
 
+/* Work that nobody waits for: it comes when no batch does; under load it waits twice as long. */
+static void look_after(struct kith_store *s, bool alone)
+{
+	int factor = alone ? 1 : 2;
+
+	s->more = false;
+	if (s->tail >= factor * KITH_SEARCH_TAIL_MAX ||
+	    (alone && s->empty_wanted &&
+	     (s->tail >= KITH__INDEX_IDLE || s->indexing || s->purge != KITH__PURGE_NONE))) {
+		s->more = kith__search_slice(s);
+		s->indexing = s->more;
+	}
+	if ((s->empty_wanted && !s->more) || s->wal_frames >= factor * s->wal_frames_max)
+		kith__checkpoint(s, s->empty_wanted && !s->more);
+}
+
 void kith_store_run(struct kith_job *job)
 {
 	struct kith_store *s = (struct kith_store *)(void *)job;
@@ -282,9 +316,10 @@ void kith_store_run(struct kith_job *job)
 		job->status = commit(s, b);
 	if (job->status == KITH_OK) {
 		s->erased = s->erased || b->erases;
+		if (b->erases)
+			s->purge = KITH__PURGE_BEGIN;
 		answer(s, b);
 	}
-	if (s->empty_wanted || s->wal_frames >= s->wal_frames_max)
-		kith__checkpoint(s, s->empty_wanted);
+	look_after(s, b->count == 0);
 	s->low = job->status == KITH_E_NOSPACE || atomic_load(&s->profile->low);
 }

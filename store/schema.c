@@ -99,6 +99,22 @@ static const struct part account_parts[] = {
 	    " STRICT, WITHOUT ROWID"},
 	{1, "CREATE TABLE token(id INTEGER PRIMARY KEY, hash BLOB UNIQUE, label TEXT, rights TEXT,"
 	    " expires_s INTEGER, last_ms INTEGER) STRICT"},
+	/* What each message touches lies on fewer pages: the keys of a ratchet, which change with
+	 * its steps only, stand apart; the log is numbered by the node; the outbox lives in memory
+	 * and is looked up by its key. */
+	{2, "CREATE TABLE ratchet_keys(device INTEGER PRIMARY KEY REFERENCES device"
+	    " ON DELETE CASCADE, body BLOB NOT NULL) STRICT"},
+	{2, "DROP INDEX outbox_due"},
+	{2, "DROP INDEX outbox_seq"},
+	{2, "CREATE TABLE log(seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
+	    " type INTEGER NOT NULL, conv INTEGER, first INTEGER, last INTEGER) STRICT"},
+	{2, "INSERT INTO log SELECT seq,at_ms,type,conv,first,last FROM event"},
+	{2, "DROP TABLE event"},
+	{2, "ALTER TABLE log RENAME TO event"},
+	/* Search: the index holds words and row numbers; texts stay in `message`. */
+	{3, "CREATE VIRTUAL TABLE search USING fts5(body, content='message', content_rowid='id',"
+	    " columnsize=0, tokenize='unicode61 remove_diacritics 2')"},
+	{3, "INSERT INTO meta(k,v) VALUES('fts_row',0) ON CONFLICT(k) DO NOTHING"},
 	{0, NULL},
 };
 

@@ -13,6 +13,8 @@
 #define KITH__WAL_HEADER 32u
 #define KITH__FRAME_HEAD 24u
 #define KITH__PAGE_MAX   4096u
+#define KITH__ROOM       (256u << 10) /* step by which the log grows */
+#define KITH__ROOM_KEPT  (5u << 20)   /* longest log that is kept when it is emptied */
 
 /* ---- SQLite in this process (vfs.c, vfs_disk.c, vfs_seal.c, vfs_wal.c) ---- */
 /* Registers the two VFS, once per process. `rng` not NULL (simulator): the first one given also
@@ -38,6 +40,7 @@ struct kith__seal {
 	struct kith_noncer noncer;
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
+	uint64_t room;           /* bytes by which the log grows ahead; 0 = with each frame */
 	uint32_t bad_tags;       /* pages that did not open */
 	uint32_t torn;           /* frames that did not open: a normal end of a WAL */
 	uint32_t refused;        /* accesses of a form that must not happen */
@@ -52,13 +55,21 @@ struct kith__file {
 	bool held;    /* a frame header waits for its page */
 	bool known;   /* `next` is known: something was written since open */
 	bool retreat; /* a write failed: the next one may begin lower */
-	uint64_t next, frame;
+	bool failed;  /* the last one did */
+	bool sized;   /* `size` of the file below and the `used` part are known */
+	uint64_t next, frame, size, used;
 	uint8_t head[KITH__FRAME_HEAD];
 };
 /* `cipher` = page bytes as on disk, number N or -1 - frame; plain page to `out`, reserve zero. */
 int kith__page_open(struct kith__seal *s, int64_t number, const uint8_t *cipher, uint8_t *out)
 	KITH_MUST_USE;
 void kith__page_seal(struct kith__seal *s, int64_t number, const uint8_t *page, uint8_t *cipher);
+/* Makes the log long enough for a write up to `end`, by zeros (vfs_room.c). */
+void kith__wal_room(struct kith__file *f, uint64_t end);
+/* Ends the log: nothing of it counts or stays readable. A SQLite result. */
+int kith__wal_clear(struct kith__file *f) KITH_MUST_USE;
+/* Sync; ends the process when it fails, unless there is a `fatal`. */
+int kith__seal_sync(struct kith__file *f, int flags) KITH_MUST_USE;
 int kith__wal_read(struct kith__file *f, void *dst, size_t len, uint64_t offset) KITH_MUST_USE;
 int kith__wal_write(struct kith__file *f, const void *src, size_t len, uint64_t offset)
 	KITH_MUST_USE;

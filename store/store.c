@@ -23,6 +23,7 @@ static void free_store(struct kith_store *s, bool keep)
 {
 	const struct kith_alloc *alloc = s->profile->alloc;
 
+	kith__search_close(s);
 	for (size_t i = 0; i < KITH_OP_COUNT; i++)
 		(void)sqlite3_finalize(s->statement[i]);
 	if (s->db != NULL && keep)
@@ -72,6 +73,7 @@ static int set_seal(struct kith_store *s)
 	seal->path = s->path;
 	seal->wal_path = s->wal_path;
 	seal->page = p->page;
+	seal->room = p->wal_room;
 	memcpy(seal->id, id, sizeof(seal->id));
 	seal->key = kith__secret_get(p, 2 * KITH_KEY);
 	if (seal->key == NULL)
@@ -108,6 +110,12 @@ static int place_files(struct kith_store *s, bool *fresh)
 	int status;
 
 	*fresh = (p->keyfile.entry[s->which].flags & KITH__MADE) == 0;
+	if ((p->keyfile.entry[s->which].flags & KITH__RESTORING) != 0) {
+		/* not there any more: an opening before this one moved it and was cut */
+		status = kith__file_move(p, KITH__RESTORE_NAME, s->name);
+		if (status != KITH_OK && status != KITH_E_NOTFOUND)
+			return status;
+	}
 	if (!*fresh) {
 		status = kith__file_size(p, s->name, &size);
 		if (status == KITH_E_NOTFOUND || (status == KITH_OK && size == 0))
@@ -119,6 +127,18 @@ static int place_files(struct kith_store *s, bool *fresh)
 	if (status == KITH_OK)
 		status = kith__file_remove(p, s->name);
 	return status == KITH_OK ? kith__file_touch(p, s->name) : status;
+}
+
+static int has_wal(struct kith_store *s, bool *there)
+{
+	uint64_t size;
+	char wal[32];
+	int status;
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", s->name);
+	status = kith__file_size(s->profile, wal, &size);
+	*there = status == KITH_OK;
+	return status == KITH_E_NOTFOUND ? KITH_OK : status;
 }
 
 static int open_handle(struct kith_store *s)
@@ -170,7 +190,7 @@ static int step_generation(struct kith_store *s)
 	if (status != KITH_OK)
 		return status;
 	generation = (uint64_t)found;
-	s->restored = restored != 0;
+	s->restored = s->restored || restored != 0;
 	if (generation != e->generation &&
 	    !((e->flags & KITH__OPENING) != 0 && generation + 1 == e->generation))
 		s->restored = true;
@@ -183,7 +203,7 @@ static int step_generation(struct kith_store *s)
 		status = write_state(s, e->generation);
 	if (status != KITH_OK)
 		return status;
-	e->flags = (e->flags & ~(uint64_t)KITH__OPENING) | KITH__MADE;
+	e->flags = (e->flags & ~(uint64_t)(KITH__OPENING | KITH__RESTORING)) | KITH__MADE;
 	return kith__profile_save(s->profile);
 }
 
@@ -191,9 +211,11 @@ static int open_checked(struct kith_store *s)
 {
 	int64_t clean = 0;
 	int status;
-	bool fresh;
+	bool fresh, wal = false;
 
 	status = place_files(s, &fresh);
+	if (status == KITH_OK)
+		status = has_wal(s, &wal);
 	if (status == KITH_OK)
 		status = open_handle(s);
 	if (status == KITH_OK)
@@ -204,10 +226,17 @@ static int open_checked(struct kith_store *s)
 		status = kith__meta_get(s, "clean", &clean);
 	if (status == KITH_OK && !fresh && clean == 0)
 		status = kith__schema_check(s);
+	/* a process that did not stop in order leaves its WAL: without it commits are lost */
+	s->restored = !fresh && clean == 0 && !wal;
+	if (status == KITH_OK && s->which == KITH_DB_ACCOUNT) {
+		status = kith__search_open(s);
+		if (status == KITH_OK)
+			status = kith__search_tail(s, &s->tail);
+	}
 	return status == KITH_OK ? step_generation(s) : status;
 }
 
-int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out)
+static int open_once(struct kith_profile *p, enum kith_db db, struct kith_store **out)
 {
 	struct kith_store *s;
 	int status;
@@ -246,11 +275,22 @@ int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store *
 	return KITH_OK;
 }
 
+/* A disk that was full already when the program starts: the reserve is for that too. */
+int kith_store_open(struct kith_profile *p, enum kith_db db, struct kith_store **out)
+{
+	int status = open_once(p, db, out);
+
+	if (status == KITH_E_NOSPACE && kith__space_free(p))
+		status = open_once(p, db, out);
+	return status;
+}
+
 void kith_store_close(struct kith_store *s)
 {
 	if (s == NULL)
 		return;
 	KITH_ASSERT(!s->flying);
+	s->seal.room = 0; /* the log goes */
 	if (!s->broken && kith__meta_set(s, "clean", 1) == KITH_OK)
 		kith__checkpoint(s, true);
 	free_store(s, s->broken);
@@ -389,11 +429,26 @@ bool kith_store_job(struct kith_store *s, struct kith_job **job)
 static void set_timers(struct kith_store *s, kith_time now, bool wrote)
 {
 	s->retry_at = s->kept || s->low ? now + KITH__RETRY_US : KITH_NEVER;
-	s->empty_wanted = false;
+	s->empty_wanted = s->empty_wanted && s->more;
 	if (wrote)
 		s->idle_at = now + KITH__IDLE_US;
 	if (s->erased && s->erase_at == KITH_NEVER)
 		s->erase_at = now + KITH__ERASE_US;
+}
+
+/* After a while without writes: the memory of buffers. What answers point into stays. */
+static void give_back(struct kith_store *s)
+{
+	if (s->done != NULL && s->answer_next < s->done->answer_count)
+		return;
+	s->done = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		bool beyond = s->batch[i].beyond;
+
+		if (s->batch[i].count == 0)
+			kith__batch_wipe(&s->batch[i]);
+		s->batch[i].beyond = beyond;
+	}
 }
 
 int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
@@ -405,10 +460,15 @@ int kith_store_done(struct kith_store *s, struct kith_job *job, kith_time now)
 	s->flying = false;
 	s->kept = job->status == KITH_E_NOSPACE;
 	wrote = b->count != 0 && b->writes;
+	/* only after a write: what did not work for want of room is not tried at once again */
+	s->due = s->due || s->more ||
+		 (wrote && (s->wal_frames >= s->wal_frames_max || s->tail >= KITH_SEARCH_TAIL_MAX));
 	if (s->broken)
 		s->state = KITH_STORE_READONLY;
 	else
 		s->state = s->low ? KITH_STORE_NOSPACE : KITH_STORE_OK;
+	if (s->empty_wanted && !wrote && !s->kept)
+		give_back(s);
 	set_timers(s, now, wrote);
 	if (s->kept)
 		return job->status;

@@ -37,11 +37,32 @@ struct kith_profile_config {
  */
 int kith_profile_create(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
 			struct kith_profile **out) KITH_MUST_USE;
-/* Takes the lock, reads and mends the key file, unwraps. KITH_E_NOTFOUND (no profile here),
- * KITH_E_LOCKED (in use), KITH_E_AUTH (passphrase wrong or missing), KITH_E_MALFORMED (both copies
- * damaged: never a new identity), KITH_E_VERSION, KITH_E_IO. */
+/* Takes the lock, reads and checks the key file; the profile is locked. KITH_E_NOTFOUND (no profile
+ * here), KITH_E_LOCKED (in use), KITH_E_MALFORMED (both copies damaged, or lost beside databases:
+ * never a new identity), KITH_E_VERSION, KITH_E_IO. */
+int kith_profile_attach(const struct kith_profile_config *cfg, struct kith_profile **out)
+	KITH_MUST_USE;
+/* Unwraps the keys of a locked profile by passphrase or recovery words (NULL: neither) and mends
+ * the key file. KITH_E_AUTH (wrong or missing), KITH_E_NOMEM, and as attach. Takes half a second,
+ * right or wrong: on a worker. */
+int kith_profile_unlock(struct kith_profile *p, const char *pass, size_t pass_len) KITH_MUST_USE;
+/* Wipes the keys; its stores are closed. The lock stays. */
+void kith_profile_lock(struct kith_profile *p);
+/* Attach and unlock. */
 int kith_profile_open(const struct kith_profile_config *cfg, const char *pass, size_t pass_len,
 		      struct kith_profile **out) KITH_MUST_USE;
+bool kith_profile_locked(const struct kith_profile *p);
+/* Whether this passphrase, or these words, open the profile. KITH_E_AUTH, KITH_E_NOMEM. Any time;
+ * half a second. */
+int kith_profile_check(struct kith_profile *p, const char *pass, size_t pass_len) KITH_MUST_USE;
+/* Sets, changes or (NULL) removes the passphrase of an open profile; recovery words stay as they
+ * are. KITH_E_STATE: these are recovery words. KITH_E_NOMEM, KITH_E_IO, KITH_E_NOSPACE: as before.
+ */
+int kith_profile_passphrase(struct kith_profile *p, const char *pass, size_t pass_len)
+	KITH_MUST_USE;
+/* Draws recovery words in place of earlier ones; `words` holds KITH_WORDS_TEXT (base/words.h). */
+int kith_profile_recovery(struct kith_profile *p, char *words) KITH_MUST_USE;
+bool kith_profile_has_words(const struct kith_profile *p);
 /* One sentence about the last failure of create or open in `dir`, for people. Never NULL. */
 const char *kith_profile_sentence(int status);
 void kith_profile_close(struct kith_profile *p);           /* after its stores; NULL is legal */
@@ -52,6 +73,39 @@ int kith_profile_node_key(struct kith_profile *p, uint8_t secret[static 32]) KIT
 int kith_profile_seeds_save(struct kith_profile *p, const uint8_t *data, size_t len) KITH_MUST_USE;
 int kith_profile_seeds_load(struct kith_profile *p, uint8_t *data, size_t cap, size_t *len)
 	KITH_MUST_USE;
+
+/* ---- backup: one sealed file that a profile can be made from (docs/store.md) ---- */
+struct kith_store_backup;
+struct kith_store;
+/* Prepares a copy of account.db into an empty regular file, open for reading and writing; `fd`
+ * stays the caller's. Sealed under a passphrase or recovery words. About half a second: on a
+ * worker. KITH_E_MALFORMED (no empty file), KITH_E_NOMEM. `s` outlives it. */
+int kith_store_backup_new(struct kith_store *s, int fd, const char *pass, size_t pass_len,
+			  struct kith_store_backup **out) KITH_MUST_USE;
+/* The next slice, on the lane of its job, between batches. False: none, or one is under way. */
+bool kith_store_backup_job(struct kith_store_backup *b, struct kith_job **job);
+/* Takes a slice back. True: that was the last; *status: KITH_OK, the file is whole and synced;
+ * KITH_E_NOSPACE, KITH_E_IO, KITH_E_MALFORMED (the database), KITH_E_NOMEM: it is of no use. */
+bool kith_store_backup_done(struct kith_store_backup *b, struct kith_job *job, int *status);
+/* Bytes copied and read again, of how many; for people. */
+void kith_store_backup_progress(const struct kith_store_backup *b, uint64_t *done, uint64_t *total);
+uint64_t kith_store_backup_bytes(const struct kith_store_backup *b, uint8_t hash[static 32]);
+void kith_store_backup_free(
+	struct kith_store_backup *b); /* not while a slice is under way; NULL is legal */
+/* Makes a profile from such a file, in a directory that holds none; it is open afterwards, and its
+ * account.db counts as restored. `next` = its own passphrase (NULL = none). KITH_E_AUTH (of the
+ * backup), KITH_E_MALFORMED (no backup, or a damaged or half-written one), KITH_E_EXISTS,
+ * KITH_E_VERSION, and as create. `told` may be NULL. Nothing is left of a failed attempt that could
+ * be taken for a profile. */
+struct kith_restore {
+	int fd;
+	const char *pass, *next;
+	size_t pass_len, next_len;
+	void (*told)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx;
+};
+int kith_profile_restore(const struct kith_profile_config *cfg, const struct kith_restore *r,
+			 struct kith_profile **out) KITH_MUST_USE;
 
 /* ---- operations ---- */
 enum kith_op_kind {

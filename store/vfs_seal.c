@@ -75,6 +75,7 @@ static void synthetic_page(const struct kith__seal *s, uint8_t *out)
 
 static bool wal_has_frame(struct kith__seal *s)
 {
+	uint8_t head[KITH__WAL_HEADER];
 	sqlite3_int64 size = 0;
 	sqlite3_file *f;
 	int there = 0, rc;
@@ -89,10 +90,12 @@ static bool wal_has_frame(struct kith__seal *s)
 			     NULL);
 	if (rc == SQLITE_OK)
 		rc = f->pMethods->xFileSize(f, &size);
+	if (rc == SQLITE_OK)
+		rc = f->pMethods->xRead(f, head, sizeof(head), 0);
 	if (f->pMethods != NULL)
 		(void)f->pMethods->xClose(f);
 	kith_alloc_free(NULL, f);
-	return rc == SQLITE_OK &&
+	return rc == SQLITE_OK && !kith_is_zero(head, sizeof(head)) &&
 	       size >= (sqlite3_int64)(KITH__WAL_HEADER + KITH__FRAME_HEAD + s->page);
 }
 
@@ -205,20 +208,20 @@ static int seal_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
 	struct kith__file *f = self(base);
 
-	if (f->wal && size == 0) {
-		f->known = true;
-		f->next = 0;
-		f->held = false;
-	}
-	return f->lower->pMethods->xTruncate(f->lower, size);
+	f->sized = f->sized && size == 0;
+	if (!f->wal || size != 0)
+		return f->lower->pMethods->xTruncate(f->lower, size);
+	f->known = true;
+	f->next = 0;
+	f->held = false;
+	return kith__wal_clear(f);
 }
 
-static int seal_sync(sqlite3_file *base, int flags)
+int kith__seal_sync(struct kith__file *f, int flags)
 {
 	static const char sentence[] =
 		"kith: the disk failed to keep data (sync error); stopping so that a restart "
 		"recovers what was acknowledged\n";
-	struct kith__file *f = self(base);
 	struct kith__seal *s = f->seal;
 	int rc;
 
@@ -228,7 +231,8 @@ static int seal_sync(sqlite3_file *base, int flags)
 	}
 	rc = f->lower->pMethods->xSync(f->lower, flags);
 	if (rc == SQLITE_OK) {
-		f->retreat = false;
+		/* a checkpoint syncs too: after a failed write the next one is still to come */
+		f->retreat = f->retreat && f->failed;
 		return SQLITE_OK;
 	}
 	if (s->fatal != NULL) {
@@ -238,6 +242,11 @@ static int seal_sync(sqlite3_file *base, int flags)
 	if (write(STDERR_FILENO, sentence, sizeof(sentence) - 1) < 0)
 		_exit(74);
 	_exit(74); /* EX_IOERR */
+}
+
+static int seal_sync(sqlite3_file *base, int flags)
+{
+	return kith__seal_sync(self(base), flags);
 }
 
 static int seal_size(sqlite3_file *base, sqlite3_int64 *size)

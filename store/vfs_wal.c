@@ -95,10 +95,11 @@ static int write_log_header(struct kith__file *f, const void *src)
 
 	if (f->held)
 		return refuse(f, SQLITE_IOERR_WRITE);
+	kith__wal_room(f, KITH__WAL_HEADER);
 	rc = f->lower->pMethods->xWrite(f->lower, src, (int)KITH__WAL_HEADER, 0);
 	f->known = true;
 	f->next = 0;
-	f->retreat = rc != SQLITE_OK;
+	f->retreat = f->failed = rc != SQLITE_OK;
 	return rc;
 }
 
@@ -125,11 +126,13 @@ static int write_frame(struct kith__file *f, const uint8_t *page)
 	kith__page_seal(s, -1 - (int64_t)f->frame, page, cipher);
 	memcpy(s->cipher, f->head, KITH__FRAME_HEAD);
 	mask(s, f->frame, cipher, s->cipher);
+	kith__wal_room(f, KITH__WAL_HEADER + (f->frame + 1) * size);
 	rc = f->lower->pMethods->xWrite(f->lower, s->cipher, (int)size,
 					(sqlite3_int64)(KITH__WAL_HEADER + f->frame * size));
 	f->known = true;
 	f->next = f->frame + 1;
-	f->retreat = f->retreat || rc != SQLITE_OK;
+	f->failed = rc != SQLITE_OK;
+	f->retreat = f->retreat || f->failed;
 	return rc;
 }
 
@@ -150,6 +153,6 @@ int kith__wal_write(struct kith__file *f, const void *src, size_t len, uint64_t 
 	    kith_is_zero(page + len - KITH__RESERVE, KITH__RESERVE))
 		return write_frame(f, page);
 	f->held = false;
-	f->retreat = true;
+	f->retreat = f->failed = true;
 	return refuse(f, SQLITE_IOERR_WRITE);
 }

@@ -103,11 +103,17 @@ static void look_at_addresses(struct kith_driver *d)
 	if (d->now < d->rescan_at)
 		return;
 	d->rescan_at = KITH_NEVER;
-	if (!kith__uv_addresses(d))
-		return;
-	n.addrs = d->local;
-	n.addr_count = d->local_count;
-	d->cfg.engine.notice(d->cfg.engine.self, &n, d->now);
+	if (kith__uv_addresses(d)) {
+		n.addrs = d->local;
+		n.addr_count = d->local_count;
+		d->cfg.engine.notice(d->cfg.engine.self, &n, d->now);
+	}
+	if (d->cfg.gateways && kith__uv_gateways(d)) {
+		n.kind = KITH_NOTICE_GATEWAY;
+		n.addrs = d->gateway;
+		n.addr_count = 4;
+		d->cfg.engine.notice(d->cfg.engine.self, &n, d->now);
+	}
 }
 
 static kith_time earlier(kith_time a, kith_time b)
@@ -254,6 +260,16 @@ static void on_link(uv_poll_t *h, int status, int events)
 	}
 }
 
+static void on_portmap(uv_poll_t *h, int status, int events)
+{
+	struct kith_driver *d = h->data;
+
+	(void)status;
+	(void)events;
+	kith__uv_portmap_read(d);
+	d->dirty = true;
+}
+
 /* ---- opening and closing ---- */
 
 static void on_closed(uv_handle_t *h)
@@ -293,6 +309,7 @@ void kith_driver_close(struct kith_driver *d)
 	close_handle(&d->timer_poll);
 	close_handle(&d->jump_poll);
 	close_handle(&d->link_poll);
+	close_handle(&d->portmap_poll);
 	for (unsigned f = 0; f < 2; f++) {
 		close_handle(&d->sock[f].poll);
 		close_fd(&d->sock[f].fd);
@@ -300,6 +317,7 @@ void kith_driver_close(struct kith_driver *d)
 	close_fd(&d->timer_fd);
 	close_fd(&d->jump_fd);
 	close_fd(&d->link_fd);
+	close_fd(&d->portmap_fd);
 	if (--d->handles == 0)
 		kith_alloc_free(NULL, d);
 }
@@ -341,6 +359,15 @@ static bool handles_open(struct kith_driver *d)
 	return true;
 }
 
+bool kith_driver_portmap_open(struct kith_driver *d, int fd)
+{
+	d->portmap_fd = fd;
+	if (poll_open(d, &d->portmap_poll, fd, on_portmap))
+		return true;
+	close_fd(&d->portmap_fd);
+	return false;
+}
+
 static int sockets_open(struct kith_driver *d)
 {
 	const struct kith_addr *bind[2] = {&d->cfg.bind4, &d->cfg.bind6};
@@ -374,6 +401,7 @@ int kith_driver_new(const struct kith_driver_config *cfg, struct kith_driver **o
 	d->timer_fd = -1;
 	d->jump_fd = -1;
 	d->link_fd = -1;
+	d->portmap_fd = -1;
 	d->sock[0].fd = -1;
 	d->sock[1].fd = -1;
 	d->owner_at = KITH_NEVER;

@@ -70,6 +70,12 @@ struct kith_driver {
 	size_t local_count, refused_count;
 	struct kith__uv_batch out;
 	uint8_t in[KITH_UV_RECEIVE_BYTES];
+	struct kith_addr gateway[4]; /* as in KITH_NOTICE_GATEWAY */
+	unsigned gateway_scope;      /* interface of a link-local IPv6 gateway */
+	int portmap_fd;
+	uv_poll_t portmap_poll;
+	uint32_t portmap_seq;
+	unsigned portmap_owed; /* answers that may still come */
 };
 
 /* clock.c: monotonic us; wall clock in unix ms; time spent asleep since boot in us. */
@@ -102,5 +108,11 @@ int kith__uv_link_open(void);
 bool kith__uv_link_drain(int fd);
 /* Own addresses into d->local; true when they differ from before. */
 bool kith__uv_addresses(struct kith_driver *d);
+
+/* gateway.c: default gateways into d->gateway; true when they differ from before. */
+bool kith__uv_gateways(struct kith_driver *d);
+
+/* portmap.c: what kith-portmap sent. */
+void kith__uv_portmap_read(struct kith_driver *d);
 
 #endif

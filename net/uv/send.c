@@ -86,6 +86,9 @@ static enum sent send_call(struct kith_driver *d, const struct kith__uv_socket *
 
 	memset(&control, 0, sizeof(control));
 	m.msg_namelen = kith__uv_sockaddr(&to, &o->remote);
+	if (s->v6 && o->remote.ip[0] == 0xfe && (o->remote.ip[1] & 0xc0) == 0x80)
+		memcpy((uint8_t *)&to + offsetof(struct sockaddr_in6, sin6_scope_id),
+		       &d->gateway_scope, sizeof(d->gateway_scope));
 	if (pin && s->wildcard && !kith_addr_is_none(&o->local))
 		pin_source(&m, &o->local);
 	if (o->count > 1)

@@ -24,7 +24,9 @@ static void run_lane(void *arg)
 		job->run(job);
 		uv_mutex_lock(&l->mutex);
 		l->done[(l->done_first + l->done_count++) % KITH_UV_JOBS_MAX] = job;
-		(void)uv_async_send(l->async);
+		uv_mutex_unlock(&l->mutex);
+		(void)uv_async_send(l->async); /* unlocked, or the loop wakes into the lock */
+		uv_mutex_lock(&l->mutex);
 	}
 	uv_mutex_unlock(&l->mutex);
 }
@@ -75,8 +77,8 @@ void kith__uv_jobs(struct kith_driver *d)
 		l->given++;
 		uv_mutex_lock(&l->mutex);
 		l->todo[(l->todo_first + l->todo_count++) % KITH_UV_JOBS_MAX] = job;
-		uv_cond_signal(&l->cond);
 		uv_mutex_unlock(&l->mutex);
+		uv_cond_signal(&l->cond);
 	}
 }
 

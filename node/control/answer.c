@@ -26,6 +26,7 @@ static const struct {
 	{KITH__RPC_PRUNED, "events_pruned"},
 	{KITH__RPC_INVITATION, "bad_invitation"},
 	{KITH__RPC_NOT_ACCEPTED, "not_accepted"},
+	{KITH__RPC_PASSPHRASE, "passphrase"},
 };
 
 json_t *kith__control_error_object(json_t *id, enum kith__rpc code, const char *sentence,
@@ -114,7 +115,10 @@ void kith__control_error_status(struct kith_control *c, struct kith__call *call,
 		return;
 	case KITH_E_STATE:
 		kith__control_error(c, call, KITH__RPC_CONFLICT,
-				    "Not possible in the present state.", NULL);
+				    kith_node_locked(c->n)
+					    ? "This profile runs elsewhere; this copy only reads."
+					    : "Not possible in the present state.",
+				    NULL);
 		return;
 	case KITH_E_MALFORMED:
 		kith__control_error(c, call, KITH__RPC_PARAMS, "A parameter has no legal form.",

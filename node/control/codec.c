@@ -66,8 +66,12 @@ static void run(struct kith_control *c, struct kith__call *call, unsigned rights
 			bit++;
 		kith__control_error(c, call, KITH__RPC_DENIED, "This connection may not do that.",
 				    json_pack("{s:s}", "needs", need[bit]));
-	} else if (!m->open && kith_node_identity(c->n, &id) != KITH_OK) {
-		kith__control_error(c, call, KITH__RPC_LOCKED, "There is no open profile.", NULL);
+	} else if (!m->open && !kith__control_identity(c, &id)) {
+		kith__control_error(c, call, KITH__RPC_LOCKED,
+				    c->n == NULL && !c->profile.absent ? "The profile is locked."
+								       : "There is no profile yet.",
+				    json_pack("{s:b}", "absent",
+					      c->n != NULL || c->profile.absent));
 	} else if (kith__control_params(c, call, params, &args)) {
 		m->run(c, call, &args);
 	}

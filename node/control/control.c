@@ -17,6 +17,13 @@
 #define INPUT_MAX   (2 * KITH_CONTROL_LINE_MAX) /* a line, and what came with its end */
 #define BACKLOG_MAX 262144u /* a subscription, and a line, wait above it (client.md 2.4) */
 
+/* JSON holds passphrases and texts: all its memory is wiped when given back. One setting for the
+ * process; the memory is that of the C heap. */
+static void *json_get(size_t size)
+{
+	return kith_alloc_zero(NULL, size, 1);
+}
+
 struct kith_control *kith_control_new(const struct kith_alloc *alloc, struct kith_node *n,
 				      const struct kith_control_host *host)
 {
@@ -24,11 +31,28 @@ struct kith_control *kith_control_new(const struct kith_alloc *alloc, struct kit
 
 	if (c == NULL)
 		return NULL;
+	json_set_alloc_funcs(json_get, kith_alloc_wipe);
 	c->alloc = alloc;
 	c->n = n;
 	if (host != NULL)
 		c->host = *host;
 	return c;
+}
+
+static void drop_descriptor(struct kith_control *c, struct kith__caller *who)
+{
+	if (who->descriptor >= 0 && c->host.close != NULL)
+		c->host.close(c->host.ctx, who->descriptor);
+	who->descriptor = -1;
+}
+
+static void forget_caller(struct kith_control *c, struct kith__caller *who)
+{
+	drop_descriptor(c, who);
+	if (who->in != NULL)
+		kith_wipe(who->in, who->in_cap);
+	kith_alloc_free(c->alloc, who->in);
+	memset(who, 0, sizeof(*who));
 }
 
 void kith_control_free(struct kith_control *c)
@@ -45,7 +69,8 @@ void kith_control_free(struct kith_control *c)
 		kith_alloc_free(c->alloc, o);
 	}
 	for (size_t i = 0; i < KITH_CONTROL_CALLERS_MAX; i++)
-		kith_alloc_free(c->alloc, c->caller[i].in);
+		if (c->caller[i].number != 0)
+			forget_caller(c, &c->caller[i]);
 	kith_alloc_free(c->alloc, c->given);
 	kith_alloc_free(c->alloc, c->call);
 	kith_alloc_free(c->alloc, c);
@@ -73,6 +98,7 @@ int kith_control_open(struct kith_control *c, unsigned rights, uint32_t *caller)
 			c->next_caller = 1;
 		who->number = *caller = c->next_caller;
 		who->rights = rights;
+		who->descriptor = -1;
 		return KITH_OK;
 	}
 	return KITH_E_FULL;
@@ -91,11 +117,23 @@ void kith_control_close(struct kith_control *c, uint32_t caller)
 			continue;
 		call->caller = 0;
 		call->sub = NULL;
-		if (call->step == NULL) /* only waits: no reply will come to end it */
+		if (call->step == NULL && !call->hosted) /* waits: no reply will come to end it */
 			kith__control_call_free(c, call);
 	}
-	kith_alloc_free(c->alloc, who->in);
-	memset(who, 0, sizeof(*who));
+	forget_caller(c, who);
+}
+
+void kith_control_descriptor(struct kith_control *c, uint32_t caller, int descriptor)
+{
+	struct kith__caller *who = kith__control_caller(c, caller);
+
+	if (who == NULL) {
+		if (c->host.close != NULL)
+			c->host.close(c->host.ctx, descriptor);
+		return;
+	}
+	drop_descriptor(c, who);
+	who->descriptor = descriptor;
 }
 
 void kith_control_backlog(struct kith_control *c, uint32_t caller, size_t bytes)
@@ -163,7 +201,7 @@ void kith__control_call_free(struct kith_control *c, struct kith__call *call)
 	kith_alloc_free(c->alloc, call);
 }
 
-static struct kith__call *call_by_number(struct kith_control *c, uint32_t number)
+struct kith__call *kith__control_call(struct kith_control *c, uint32_t number)
 {
 	size_t at = number & 0xfffu;
 
@@ -285,6 +323,7 @@ static bool take_line(struct kith_control *c, struct kith__caller *who)
 	who->start += len + 1;
 	who->scanned = 0;
 	kith__control_codec_line(c, who, (const char *)line, len);
+	kith_wipe(who->in + who->start - len - 1, len); /* it may have held a passphrase */
 	return true;
 }
 
@@ -323,6 +362,33 @@ int kith_control_feed(struct kith_control *c, uint32_t caller, const uint8_t *in
 	return may_take(who) ? KITH_OK : KITH_E_FULL;
 }
 
+/* ---- the node comes and goes ---- */
+
+bool kith__control_identity(const struct kith_control *c, struct kith_node_identity *out)
+{
+	return c->n != NULL && kith_node_identity(c->n, out) == KITH_OK;
+}
+
+void kith_control_node(struct kith_control *c, struct kith_node *n)
+{
+	for (size_t i = 0; i < c->calls_cap; i++) {
+		struct kith__call *call = c->call[i];
+
+		if (call == NULL || call->hosted)
+			continue;
+		if (call->caller == 0)
+			kith__control_call_free(c, call);
+		else
+			kith__control_error_status(c, call, KITH_E_LOCKED);
+	}
+	c->n = n;
+}
+
+void kith_control_profile(struct kith_control *c, const struct kith_control_profile *p)
+{
+	c->profile = *p;
+}
+
 /* ---- the turn ---- */
 
 static void take_replies(struct kith_control *c)
@@ -330,7 +396,7 @@ static void take_replies(struct kith_control *c)
 	struct kith_node_reply r;
 
 	while (kith_node_reply(c->n, &r)) {
-		struct kith__call *call = call_by_number(c, r.call);
+		struct kith__call *call = kith__control_call(c, r.call);
 		kith__step_fn *step;
 
 		if (call == NULL || call->step == NULL)
@@ -349,10 +415,12 @@ static void take_news(struct kith_control *c)
 	struct kith_node_row row;
 
 	while (kith_node_news(c->n, &row)) {
-		if (row.seq == 0)
+		if (row.seq == 0) {
 			kith__control_events_live(c, &row);
-		else
+		} else {
+			kith__control_events_row(c, &row);
 			c->news = true;
+		}
 	}
 }
 
@@ -376,10 +444,12 @@ void kith_control_turn(struct kith_control *c, kith_time now)
 	bool more = true;
 
 	c->now = now;
-	take_replies(c);
-	take_news(c);
-	look_at_waits(c);
-	kith__control_events_turn(c);
+	if (c->n != NULL) {
+		take_replies(c);
+		take_news(c);
+		look_at_waits(c);
+		kith__control_events_turn(c);
+	}
 	c->news = false;
 	while (more) {
 		more = false;

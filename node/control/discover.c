@@ -43,6 +43,8 @@ static json_t *schema(const struct kith__control_param *p)
 		return json_pack("{s:s,s:{s:s},s:I,s:I}", "type", "array", "items", "type",
 				 "string", "minItems", (json_int_t)p->min, "maxItems",
 				 (json_int_t)p->max);
+	case KITH__TYPE_DESCRIPTOR:
+		return json_pack("{s:s,s:b}", "type", "null", "x-descriptor", 1);
 	case KITH__TYPE_ID:
 	case KITH__TYPE_CONTACT:
 	case KITH__TYPE_CONVERSATION:

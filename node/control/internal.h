@@ -6,6 +6,8 @@
 #include <jansson.h>
 
 #include "base/alloc.h"
+#include "base/crypto.h"
+#include "base/text.h"
 #include "node/control/control.h"
 
 #define KITH__INT_MAX 9007199254740991 /* 2^53 - 1 */
@@ -26,7 +28,8 @@ enum kith__rpc {
 	KITH__RPC_STORAGE = -32006,
 	KITH__RPC_PRUNED = -32007,
 	KITH__RPC_INVITATION = -32008,
-	KITH__RPC_NOT_ACCEPTED = -32009
+	KITH__RPC_NOT_ACCEPTED = -32009,
+	KITH__RPC_PASSPHRASE = -32010
 };
 
 /* Types of parameters. */
@@ -36,6 +39,7 @@ enum kith__type {
 	KITH__TYPE_BOOL,
 	KITH__TYPE_ID,
 	KITH__TYPE_TEXTS,
+	KITH__TYPE_DESCRIPTOR,
 	KITH__TYPE_CONTACT,
 	KITH__TYPE_CONVERSATION,
 	KITH__TYPE_MESSAGE,
@@ -70,6 +74,7 @@ struct kith__value {
 	uint64_t row;   /* handles */
 	struct kith_msgid mid;
 	const json_t *texts;
+	int descriptor;
 };
 
 #define KITH__PARAMS_MAX 5u
@@ -139,6 +144,7 @@ struct kith__caller {
 	size_t calls;          /* in flight */
 	size_t backlog;        /* at the door */
 	size_t out;            /* bytes of answers not yet taken by the door */
+	int descriptor;        /* -1 = none */
 	struct kith__subscription sub[KITH__SUBSCRIPTIONS_MAX];
 };
 
@@ -165,6 +171,8 @@ struct kith__call {
 	struct kith_msgid mid;
 	json_t *text;
 	bool waiting, flag; /* waiting: for news or the deadline */
+	bool hosted;        /* the host works on it */
+	kith_time told_at;  /* when progress was told last */
 	kith_time deadline;
 	struct kith__subscription *sub; /* of an own cursor */
 	uint64_t sub_number;
@@ -186,6 +194,7 @@ struct kith_control {
 	const struct kith_alloc *alloc;
 	struct kith_node *n;
 	struct kith_control_host host;
+	struct kith_control_profile profile;
 	struct kith__caller caller[KITH_CONTROL_CALLERS_MAX];
 	struct kith__call **call; /* by the low 12 bits of their numbers */
 	size_t calls, calls_cap;
@@ -205,6 +214,11 @@ void kith__control_line(struct kith_control *c, uint32_t caller, json_t *line);
 struct kith__call *kith__control_call_new(struct kith_control *c, uint32_t caller);
 /* Ends a call without an answer. */
 void kith__control_call_free(struct kith_control *c, struct kith__call *call);
+
+/* The call of a number, or NULL. */
+struct kith__call *kith__control_call(struct kith_control *c, uint32_t number);
+/* The identity of the open profile; false: there is none. */
+bool kith__control_identity(const struct kith_control *c, struct kith_node_identity *out);
 
 /* answer.c: ends the call with a result, which is consumed (NULL: no memory). */
 void kith__control_answer(struct kith_control *c, struct kith__call *call, json_t *result);
@@ -260,7 +274,13 @@ bool kith__control_conversation(const struct kith_control *c, uint64_t id,
 /* "queued".. to its step; false: no such word. */
 bool kith__control_step_parse(const char *text, enum kith_step *out);
 
-/* m_profile.c: checks a link; false: the call was answered. */
+/* m_keys.c: asks the host; `then` goes on with the result. */
+void kith__control_host(struct kith_control *c, struct kith__call *call,
+			const struct kith_profile_ask *ask);
+
+/* m_profile.c: goes on with profile.create once there is a node. */
+void kith__control_create_identity(struct kith_control *c, struct kith__call *call);
+/* Checks a link; false: the call was answered. */
 bool kith__control_link_ok(struct kith_control *c, struct kith__call *call,
 			   const struct kith__value *link, unsigned *hints, uint64_t *contact,
 			   char shortname[static 9]);
@@ -271,6 +291,9 @@ void kith__control_verify_digits(char out[static 61], const uint8_t a[static 32]
 
 /* qr.c: {"size","rows"} or NULL; level L or M. */
 json_t *kith__control_qr(const char *text, char level);
+
+/* reach.c: whether others can reach this node, and if not why. */
+json_t *kith__control_reach_object(struct kith_control *c);
 
 /* sentence.c: the object of node.status, `counters` included where asked for. */
 json_t *kith__control_status_object(struct kith_control *c, bool counters);
@@ -289,6 +312,8 @@ void kith__control_message_news(struct kith_control *c, struct kith__call *call)
 void kith__control_events_news(struct kith_control *c, struct kith__call *call);
 /* Moves every cursor that may move. */
 void kith__control_events_turn(struct kith_control *c);
+/* A durable row: to the subscriptions that are at the end of the log. */
+void kith__control_events_row(struct kith_control *c, const struct kith_node_row *row);
 /* A row that is not durable: to those who asked for it. */
 void kith__control_events_live(struct kith_control *c, const struct kith_node_row *row);
 

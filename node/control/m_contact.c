@@ -178,15 +178,18 @@ void kith__control_verify_digits(char out[static 61], const uint8_t a[static 32]
 	out[60] = '\0';
 }
 
-void kith__control_m_contact_verify(struct kith_control *c, struct kith__call *call,
-				    const struct kith__args *a)
+/* The digits; after a change of `verified`, once it is durable. */
+static void verify_answer(struct kith_control *c, struct kith__call *call,
+			  const struct kith_node_reply *r)
 {
 	struct kith_node_identity own;
 	struct kith_node_contact k;
 	char digits[61];
 	json_t *qr;
-	int status = kith_node_contact_by_id(c->n, KITH__ARG(a, contact_verify, contact)->row, &k);
+	int status = r != NULL ? r->status : KITH_OK;
 
+	if (status == KITH_OK)
+		status = kith_node_contact_by_id(c->n, call->a, &k);
 	if (status == KITH_OK)
 		status = kith_node_identity(c->n, &own);
 	if (status != KITH_OK) {
@@ -199,6 +202,21 @@ void kith__control_m_contact_verify(struct kith_control *c, struct kith__call *c
 			     json_pack("{s:s,s:o,s:b,s:b}", "digits", digits, "qr",
 				       qr != NULL ? qr : json_null(), "verified", k.verified,
 				       "key_changed", false));
+}
+
+void kith__control_m_contact_verify(struct kith_control *c, struct kith__call *call,
+				    const struct kith__args *a)
+{
+	const struct kith__value *verified = KITH__ARG(a, contact_verify, verified);
+
+	call->a = KITH__ARG(a, contact_verify, contact)->row;
+	if (verified->given)
+		kith__control_wait(c, call,
+				   kith_node_contact_verified(c->n, call->a, verified->number != 0,
+							      call->number, c->now),
+				   verify_answer);
+	else
+		verify_answer(c, call, NULL);
 }
 
 /* ---- requests ---- */

@@ -2,7 +2,8 @@
 /*
  * Methods events.*. The log holds rows without content; objects are joined when read. A
  * subscription is a cursor on the log: it has at most one reading call of its own, and reads on
- * only while its caller takes what it gets (client.md 2.4).
+ * only while its caller takes what it gets (client.md 2.4). One that is at the end of the log gets
+ * the next row as it comes, with the messages that the node read along.
  */
 #include <string.h>
 
@@ -124,20 +125,34 @@ static bool has_messages(const struct kith_node_row *row)
 
 static void join_next(struct kith_control *c, struct kith__call *call);
 
-static void joined(struct kith_control *c, struct kith__call *call, const struct kith_node_reply *r)
+/* The messages of a row as `next` gives them; a row whose messages are gone says so. */
+static void join(struct kith_control *c, const struct kith_node_row *row, json_t *o,
+		 bool (*next)(struct kith_node *n, struct kith_node_message *out))
 {
-	const struct kith_node_row *row = &call->row[call->at - 1];
-	json_t *o = json_array_get(call->list, json_array_size(call->list) - 1);
 	json_t *messages = json_array();
 	struct kith_node_message m;
 
-	while (r->status == KITH_OK && kith_node_reply_message(c->n, &m))
+	while (next(c->n, &m))
 		if (row->type == KITH_EVENT_MESSAGE_NEW || m.author == 0)
 			(void)json_array_append_new(messages, kith__control_message_object(c, &m));
 	if (json_array_size(messages) == 0)
 		(void)json_object_set_new(o, "gone",
 					  json_integer((json_int_t)(row->last - row->first + 1)));
 	(void)json_object_set_new(o, "messages", messages);
+}
+
+static bool no_message(struct kith_node *n, struct kith_node_message *out)
+{
+	(void)n;
+	(void)out;
+	return false;
+}
+
+static void joined(struct kith_control *c, struct kith__call *call, const struct kith_node_reply *r)
+{
+	join(c, &call->row[call->at - 1],
+	     json_array_get(call->list, json_array_size(call->list) - 1),
+	     r->status == KITH_OK ? kith_node_reply_message : no_message);
 	join_next(c, call);
 }
 
@@ -324,20 +339,61 @@ static void cursor_move(struct kith_control *c, struct kith__caller *who,
 		cursor_gap(c, who->number, s);
 }
 
+/* True when the next row of this subscription can be given to it at once. */
+static bool follows(const struct kith__caller *who, const struct kith__subscription *s,
+		    uint64_t seq)
+{
+	return s->number != 0 && !s->busy && s->seq + 1 == seq &&
+	       who->backlog + who->out < CURSOR_PAUSE;
+}
+
+void kith__control_events_row(struct kith_control *c, const struct kith_node_row *row)
+{
+	json_t *event = NULL;
+
+	for (size_t i = 0; i < KITH_CONTROL_CALLERS_MAX; i++) {
+		struct kith__caller *who = &c->caller[i];
+
+		for (size_t k = 0; who->number != 0 && k < KITH__SUBSCRIPTIONS_MAX; k++) {
+			struct kith__subscription *s = &who->sub[k];
+			bool want = wanted(row, s->types, s->conversation);
+
+			if (!follows(who, s, row->seq) ||
+			    (want && has_messages(row) && !kith_node_news_with(c->n)))
+				continue; /* it reads the log */
+			s->seq = row->seq;
+			if (!want)
+				continue;
+			if (event == NULL) {
+				event = row_object(c, row);
+				if (has_messages(row))
+					join(c, row, event, kith_node_news_message);
+			}
+			notify(c, who->number, s->number, event);
+		}
+	}
+	json_decref(event);
+}
+
 void kith__control_events_turn(struct kith_control *c)
 {
 	uint64_t first, last;
+	bool any = false;
 
 	kith_node_event_range(c->n, &first, &last);
 	for (size_t i = 0; i < KITH_CONTROL_CALLERS_MAX; i++) {
 		struct kith__caller *who = &c->caller[i];
 
-		if (who->number == 0 || who->backlog + who->out >= CURSOR_PAUSE)
-			continue;
-		for (size_t k = 0; k < KITH__SUBSCRIPTIONS_MAX; k++)
-			if (who->sub[k].number != 0 && !who->sub[k].busy && who->sub[k].seq < last)
-				cursor_move(c, who, &who->sub[k]);
+		for (size_t k = 0; who->number != 0 && k < KITH__SUBSCRIPTIONS_MAX; k++) {
+			struct kith__subscription *s = &who->sub[k];
+
+			any |= s->number != 0;
+			if (s->number != 0 && !s->busy && s->seq < last &&
+			    who->backlog + who->out < CURSOR_PAUSE)
+				cursor_move(c, who, s);
+		}
 	}
+	kith_node_watch(c->n, any);
 }
 
 void kith__control_events_live(struct kith_control *c, const struct kith_node_row *row)

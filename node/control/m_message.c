@@ -198,7 +198,7 @@ static void say(struct kith_control *c, struct kith__call *call, const struct ki
 		kith_node_say(c->n, call->conversation, &call->mid, json_string_value(call->text),
 			      json_string_length(call->text), reply, call->number, c->now);
 
-	if (status == KITH_E_STATE)
+	if (status == KITH_E_STATE && !kith_node_locked(c->n))
 		kith__control_error(c, call, KITH__RPC_NOT_ACCEPTED,
 				    "This contact was refused, removed or blocked.", NULL);
 	else if (status == KITH_E_EXISTS)

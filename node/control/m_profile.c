@@ -24,15 +24,16 @@ void kith__control_m_hello(struct kith_control *c, struct kith__call *call,
 {
 	struct kith__caller *who = kith__control_caller(c, call->caller);
 	struct kith_node_identity id;
-	bool open = kith_node_identity(c->n, &id) == KITH_OK;
+	bool open = kith__control_identity(c, &id);
 
 	(void)a;
 	kith__control_answer(c, call,
 			     json_pack("{s:i,s:s,s:o,s:b,s:o,s:{s:i,s:i,s:i,s:i,s:i,s:i,s:i}}",
 				       "api", 1, "server", "kithd " KITH_VERSION, "profile",
-				       open ? json_string(id.name) : json_null(), "locked", false,
-				       "rights", rights_text(who != NULL ? who->rights : 0),
-				       "limits", "line", (int)KITH_CONTROL_LINE_MAX, "depth",
+				       open ? json_string(id.name) : json_null(), "locked",
+				       c->n == NULL && !c->profile.absent, "rights",
+				       rights_text(who != NULL ? who->rights : 0), "limits", "line",
+				       (int)KITH_CONTROL_LINE_MAX, "depth",
 				       (int)KITH_CONTROL_DEPTH_MAX, "batch",
 				       (int)KITH_CONTROL_BATCH_MAX, "in_flight",
 				       (int)KITH_CONTROL_INFLIGHT_MAX, "text", (int)KITH_TEXT_MAX,
@@ -60,20 +61,51 @@ static void identity_done(struct kith_control *c, struct kith__call *call,
 		kith__control_error_status(c, call, r->status);
 }
 
+/* A name is one line that a terminal and a page can show as it is. */
+static bool name_ok(struct kith_control *c, struct kith__call *call, const struct kith__value *name)
+{
+	if (kith_text_plain(name->text, name->len))
+		return true;
+	kith__control_error_param(c, call, "name",
+				  "A name holds no control, direction or invisible characters.");
+	return false;
+}
+
+void kith__control_create_identity(struct kith_control *c, struct kith__call *call)
+{
+	kith__control_wait(c, call,
+			   kith_node_identity_create(c->n, json_string_value(call->text),
+						     call->number, c->now),
+			   identity_done);
+}
+
 void kith__control_m_profile_create(struct kith_control *c, struct kith__call *call,
 				    const struct kith__args *a)
 {
-	if (KITH__ARG(a, profile_create, passphrase)->given) {
-		kith__control_error_param(
-			c, call, "passphrase",
-			"This version cannot protect a profile with a passphrase; "
-			"leave it out.");
+	const struct kith__value *name = KITH__ARG(a, profile_create, name);
+	const struct kith__value *pass = KITH__ARG(a, profile_create, passphrase);
+	struct kith_profile_ask ask = {.verb = KITH_PROFILE_CREATE, .descriptor = -1};
+	struct kith_node_identity id;
+
+	if (!name_ok(c, call, name))
+		return;
+	if (kith__control_identity(c, &id) || (c->n == NULL && !c->profile.absent)) {
+		kith__control_error(c, call, KITH__RPC_CONFLICT, "There is a profile here already.",
+				    NULL);
 		return;
 	}
-	kith__control_wait(c, call,
-			   kith_node_identity_create(c->n, KITH__ARG(a, profile_create, name)->text,
-						     call->number, c->now),
-			   identity_done);
+	call->text = json_stringn(name->text, name->len);
+	if (pass->given && pass->len > 0) {
+		ask.pass = ask.next = pass->text;
+		ask.pass_len = ask.next_len = pass->len;
+	}
+	/* a peer that began without anybody has its keys already, open: they get the passphrase */
+	if (c->n != NULL)
+		ask.verb = KITH_PROFILE_PASSPHRASE;
+	if (c->n == NULL || ask.pass != NULL)
+		kith__control_host(c, call, &ask);
+	else
+		kith__control_create_identity(c, call);
 }
 
 void kith__control_m_identity_get(struct kith_control *c, struct kith__call *call,
@@ -86,6 +118,8 @@ void kith__control_m_identity_get(struct kith_control *c, struct kith__call *cal
 void kith__control_m_identity_set(struct kith_control *c, struct kith__call *call,
 				  const struct kith__args *a)
 {
+	if (!name_ok(c, call, KITH__ARG(a, identity_set, name)))
+		return;
 	kith__control_wait(c, call,
 			   kith_node_identity_name(c->n, KITH__ARG(a, identity_set, name)->text,
 						   call->number, c->now),
@@ -108,6 +142,29 @@ static void invitation_made(struct kith_control *c, struct kith__call *call,
 			     json_pack("{s:o,s:s,s:o}", "invitation",
 				       kith__control_handle(c, KITH__TABLE_INVITATION, r->id),
 				       "link", r->text, "qr", qr != NULL ? qr : json_null()));
+}
+
+void kith__control_m_invitation_link(struct kith_control *c, struct kith__call *call,
+				     const struct kith__args *a)
+{
+	const struct kith__value *hints = KITH__ARG(a, invitation_link, hints);
+	uint64_t id = KITH__ARG(a, invitation_link, invitation)->row;
+	char link[KITH_NODE_LINK];
+	json_t *qr;
+	int status =
+		kith_node_invitation_link(c->n, id, hints->given ? (unsigned)hints->number : 1,
+					  KITH__ARG(a, invitation_link, include_self)->number != 0,
+					  link);
+
+	if (status != KITH_OK) {
+		kith__control_error_status(c, call, status);
+		return;
+	}
+	qr = kith__control_qr(link, 'M');
+	kith__control_answer(c, call,
+			     json_pack("{s:o,s:s,s:o}", "invitation",
+				       kith__control_handle(c, KITH__TABLE_INVITATION, id), "link",
+				       link, "qr", qr != NULL ? qr : json_null()));
 }
 
 void kith__control_m_invitation_create(struct kith_control *c, struct kith__call *call,

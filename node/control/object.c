@@ -50,7 +50,7 @@ json_t *kith__control_identity_object(const struct kith_control *c)
 	struct kith_node_identity id;
 	char key[65];
 
-	if (kith_node_identity(c->n, &id) != KITH_OK)
+	if (!kith__control_identity(c, &id))
 		return NULL;
 	kith_hex_encode(key, id.ik, 32);
 	return json_pack("{s:s,s:s,s:s}", "name", id.name, "key", key, "short", id.shortname);
@@ -91,7 +91,7 @@ json_t *kith__control_contact_object(const struct kith_control *c,
 	struct kith_node_conversation v = {0};
 
 	(void)kith__control_conversation(c, k->conversation, &v);
-	return json_pack("{s:o,s:o,s:s,s:o,s:s,s:b,s:b,s:s,s:o,s:b,s:b,s:s,s:b,s:b,s:o,s:o}",
+	return json_pack("{s:o,s:o,s:s,s:o,s:s,s:b,s:b,s:s,s:o,s:b,s:b,s:s,s:b,s:b,s:b,s:o,s:o}",
 			 "contact", kith__control_handle(c, KITH__TABLE_CONTACT, k->id),
 			 "conversation",
 			 kith__control_handle(c, KITH__TABLE_CONVERSATION, k->conversation), "name",
@@ -99,7 +99,7 @@ json_t *kith__control_contact_object(const struct kith_control *c,
 			 k->shortname, "verified", k->verified, "key_changed", false, "state",
 			 contact_state(k->state), "request", own_request(k), "blocked", k->blocked,
 			 "muted", v.muted, "presence", k->online ? "online" : "unknown", "newer",
-			 k->newer, "stalled", k->stalled, "last_seen",
+			 k->newer, "stalled", k->stalled, "renewed", k->renewed, "last_seen",
 			 kith__control_time_or_null(k->last_seen_ms), "added",
 			 kith__control_time_or_null(k->added_ms));
 }

@@ -113,6 +113,25 @@ static bool take_texts(struct kith_control *c, struct kith__call *call,
 	return true;
 }
 
+/* Not in the line: it came beside it. In a batch nobody could say which call it belongs to. */
+static bool take_descriptor(struct kith_control *c, struct kith__call *call,
+			    const struct kith__control_param *p, struct kith__value *out)
+{
+	struct kith__caller *who = kith__control_caller(c, call->caller);
+
+	if (who == NULL || who->descriptor < 0 || call->batch != NULL) {
+		kith__control_error_param(
+			c, call, p->name,
+			"This method takes a descriptor beside its line, not in a "
+			"batch: use the verb of kith(1).");
+		return false;
+	}
+	out->given = true;
+	out->descriptor = who->descriptor;
+	who->descriptor = -1;
+	return true;
+}
+
 static const struct {
 	char prefix[4];
 	enum kith__table table;
@@ -154,6 +173,7 @@ static bool take(struct kith_control *c, struct kith__call *call,
 	case KITH__TYPE_TEXT: return take_text(c, call, p, in, out);
 	case KITH__TYPE_INT: return take_number(c, call, p, in, out);
 	case KITH__TYPE_TEXTS: return take_texts(c, call, p, in, out);
+	case KITH__TYPE_DESCRIPTOR: return fail_type(c, call, p);
 	case KITH__TYPE_BOOL:
 		out->number = json_is_true(in) ? 1 : 0;
 		return json_is_boolean(in) || fail_type(c, call, p);
@@ -211,6 +231,11 @@ bool kith__control_params(struct kith_control *c, struct kith__call *call, json_
 	for (size_t i = 0; i < count; i++) {
 		const json_t *in = json_object_get(params, p[i].name);
 
+		if (in == NULL && p[i].type == KITH__TYPE_DESCRIPTOR) {
+			if (!take_descriptor(c, call, &p[i], &out->value[i]))
+				return false;
+			continue;
+		}
 		if (in == NULL && p[i].must) {
 			kith__control_error_param(c, call, p[i].name, "A parameter is missing.");
 			return false;

@@ -92,6 +92,11 @@ static json_t *whole_sentence(const struct kith_node_status *s, kith_time now)
 	json_t *first = sentence(s, now);
 	json_t *out;
 
+	if (s->locked && first != NULL) {
+		json_decref(first);
+		return json_string("This profile runs elsewhere: another copy of it went on. "
+				   "This one shows what it has and sends nothing.");
+	}
 	if (s->stalled == 0 || first == NULL)
 		return first;
 	out = json_sprintf("%s This profile was restored from a copy: messages to %llu contact%s "
@@ -134,24 +139,49 @@ static json_t *serving(const struct kith_node_status *s)
 			 (json_int_t)s->disk_max);
 }
 
+/* Without a node: the same fields, and what to do. */
+static json_t *closed_status(const struct kith_control *c)
+{
+	bool absent = c->profile.absent;
+
+	return json_pack(
+		"{s:s,s:n,s:s,s:s,s:i,s:i,s:n,s:{s:i,s:i,s:i},s:{s:i},s:i,s:n,s:b,s:b,s:{}}",
+		"state", absent ? "absent" : "locked", "since", "sentence",
+		absent ? "There is no profile here yet."
+		       : "This profile is locked. Nothing is sent or received until it is "
+			 "unlocked; messages to you wait at your mailboxes and senders.",
+		"advice",
+		absent ? "`kith up` makes a profile; `kith restore FILE` brings one back "
+			 "from a backup."
+		       : "`kith unlock` opens it.",
+		"peers", 0, "contacts_online", 0, "path", "mailboxes", "found", 0, "wanted", 0,
+		"answering", 0, "waiting", "messages", 0, "clock_off_ms", 0, "serving", "protected",
+		(int)c->profile.is_protected, "recovery", (int)c->profile.words, "counters");
+}
+
 json_t *kith__control_status_object(struct kith_control *c, bool counters)
 {
 	struct kith_node_status s;
 	kith_time ago;
-	uint64_t wall = kith_node_wall_ms(c->n);
+	uint64_t wall;
 	json_t *out;
 
+	if (c->n == NULL)
+		return closed_status(c);
+	wall = kith_node_wall_ms(c->n);
 	kith_node_status(c->n, &s);
 	ago = c->now > s.since ? (c->now - s.since) / KITH_US_PER_MS : 0;
-	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o}", "state",
-			phase_name(s.phase), "since",
+	out = json_pack("{s:s,s:o,s:o,s:o,s:I,s:I,s:o,s:{s:i,s:i,s:i},s:{s:I},s:I,s:o,s:o,s:b,s:b}",
+			"state", phase_name(s.phase), "since",
 			kith__control_time_or_null(wall > ago ? wall - ago : 0), "sentence",
 			whole_sentence(&s, c->now), "advice", advice(s.phase), "peers",
 			(json_int_t)s.peers, "contacts_online", (json_int_t)s.contacts_online,
 			"path", s.direct ? json_string("direct") : json_null(), "mailboxes",
 			"found", (int)s.mailboxes, "wanted", (int)s.mailboxes_wanted, "answering",
 			(int)s.mailboxes_answering, "waiting", "messages", (json_int_t)s.waiting,
-			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s));
+			"clock_off_ms", (json_int_t)s.clock_off_ms, "serving", serving(&s), "reach",
+			kith__control_reach_object(c), "protected", (int)c->profile.is_protected,
+			"recovery", (int)c->profile.words);
 	if (out != NULL && counters) {
 		json_t *all = json_object();
 

@@ -141,6 +141,45 @@ static const char *set_network(struct kithd_config *c, const char *value)
 	return NULL;
 }
 
+static const char *set_map(struct kithd_config *c, const char *value)
+{
+	if (strcmp(value, "auto") == 0)
+		c->map = KITHD_MAP_AUTO;
+	else if (strcmp(value, "yes") == 0)
+		c->map = KITHD_MAP_YES;
+	else if (strcmp(value, "no") == 0)
+		c->map = KITHD_MAP_NO;
+	else
+		return "it must be auto, yes or no";
+	return NULL;
+}
+
+static const char *set_mapping(struct kithd_config *c, const char *key, const char *value)
+{
+	unsigned v = 0;
+	const char *why;
+
+	if (strcmp(key, "port-mapping") == 0)
+		return set_map(c, value);
+	if (strcmp(key, "pcp") == 0)
+		return set_bool(value, &c->mapping.use[KITH_MAPPING_PCP]);
+	if (strcmp(key, "nat-pmp") == 0)
+		return set_bool(value, &c->mapping.use[KITH_MAPPING_NATPMP]);
+	if (strcmp(key, "upnp") == 0)
+		return set_bool(value, &c->mapping.use[KITH_MAPPING_UPNP]);
+	if (strcmp(key, "mapping-port") == 0) {
+		why = set_number(value, 0, 65535, &v);
+		c->mapping.external = why == NULL ? (uint16_t)v : c->mapping.external;
+		return why;
+	}
+	if (strcmp(key, "mapping-lease") == 0) {
+		why = set_number(value, 10, 86400, &v);
+		c->mapping.lease_s = why == NULL ? v : c->mapping.lease_s;
+		return why;
+	}
+	return "there is no such key in [net]";
+}
+
 static const char *set_node(struct kithd_config *c, const char *key, const char *value)
 {
 	if (strcmp(key, "role") == 0)
@@ -153,8 +192,12 @@ static const char *set_node(struct kithd_config *c, const char *key, const char 
 		return set_level(c, value);
 	if (strcmp(key, "work-bits") == 0)
 		return set_number(value, 0, KITH_REQUEST_BITS_MAX, &c->work_bits);
+	if (strcmp(key, "passphrase-file") == 0)
+		return set_path(value, c->passphrase_file);
 	if (strcmp(key, "ack-delay") == 0)
 		return set_number(value, 0, 86400, &c->ack_delay_s);
+	if (strcmp(key, "audit-every") == 0)
+		return set_number(value, 1, 604800, &c->audit_s);
 	return "there is no such key in [node]";
 }
 
@@ -168,7 +211,7 @@ static const char *set_net(struct kithd_config *c, const char *key, const char *
 		return set_hint(c, value);
 	if (strcmp(key, "publish-address") == 0)
 		return set_bool(value, &c->publish_address);
-	return "there is no such key in [net]";
+	return set_mapping(c, key, value);
 }
 
 static const char *set_mailbox(struct kithd_config *c, const char *key, const char *value)

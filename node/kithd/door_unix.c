@@ -2,8 +2,10 @@
 /*
  * The Unix socket (client.md 3.1). Directory 0700 and ours, umask set before bind, the peer's uid
  * checked before a byte is read or written. A stale name is removed only while the profile's lock
- * is held and nobody answers on it. Bytes go to kith_control_feed and come from kith_control_reply;
- * what a slow client has not taken waits in its own bounded queue, then it is closed.
+ * is held and nobody answers on it. libuv's pipes take no files from a client, so bytes and
+ * descriptors are read with recvmsg from a second descriptor of the same socket. Bytes go to
+ * kith_control_feed and come from kith_control_reply; what a slow client has not taken waits in its
+ * own bounded queue, then it is closed.
  *
  * Connection: open -> (reading <-> paused) -> ending (last reply leaves) -> closed.
  */
@@ -27,7 +29,10 @@
 
 struct conn {
 	struct kithd *k;
-	uv_pipe_t pipe;
+	uv_pipe_t pipe;   /* writes */
+	uv_poll_t poll;   /* reads, from read_fd */
+	int read_fd;      /* -1 = none */
+	unsigned handles; /* open ones of the two */
 	uint32_t caller;
 	bool used, known; /* known: control has this caller */
 	bool paused, ending;
@@ -52,7 +57,11 @@ static void on_closed(uv_handle_t *h)
 {
 	struct conn *c = h->data;
 
-	if (c != NULL)
+	if (h == (uv_handle_t *)&c->poll) {
+		(void)close(c->read_fd);
+		c->read_fd = -1;
+	}
+	if (--c->handles == 0)
 		c->used = false;
 }
 
@@ -63,19 +72,12 @@ static void conn_close(struct conn *c)
 	if (c->known)
 		kith_control_close(c->k->control, c->caller);
 	c->known = false;
+	if (c->read_fd >= 0)
+		uv_close((uv_handle_t *)&c->poll, on_closed);
 	uv_close((uv_handle_t *)&c->pipe, on_closed);
 }
 
 /* ---- reading ---- */
-
-static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *buf)
-{
-	struct conn *c = h->data;
-
-	(void)wanted;
-	buf->base = (char *)c->k->door->in;
-	buf->len = sizeof(c->k->door->in);
-}
 
 static void on_linger(uv_timer_t *t)
 {
@@ -115,32 +117,71 @@ static void conn_half(struct conn *c, bool orderly)
 		conn_close(c);
 		return;
 	}
-	(void)uv_read_stop((uv_stream_t *)&c->pipe);
+	(void)uv_poll_stop(&c->poll);
 	c->half_at = uv_now(&c->k->loop);
 	if (!uv_is_active((uv_handle_t *)&c->k->door->linger))
 		(void)uv_timer_start(&c->k->door->linger, on_linger, LINGER_MS, 0);
 }
 
-static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+/* The first descriptor that came along goes to the control object, all others are closed. */
+static void take_descriptors(struct conn *c, struct msghdr *m)
 {
-	struct conn *c = s->data;
+	bool first = true;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(fd));
+			if (first && (m->msg_flags & MSG_CTRUNC) == 0)
+				kith_control_descriptor(c->k->control, c->caller, fd);
+			else
+				(void)close(fd);
+			first = false;
+		}
+	}
+}
+
+static void on_readable(uv_poll_t *h, int poll_status, int events)
+{
+	struct conn *c = h->data;
 	struct kithd *k = c->k;
+	_Alignas(struct cmsghdr) uint8_t aside[CMSG_SPACE(2 * sizeof(int))];
+	struct iovec part = {k->door->in, sizeof(k->door->in)};
+	struct msghdr m = {.msg_iov = &part,
+			   .msg_iovlen = 1,
+			   .msg_control = aside,
+			   .msg_controllen = sizeof(aside)};
+	ssize_t n;
 	int status;
 
-	if (n == 0)
+	(void)events;
+	n = poll_status == 0 ? recvmsg(c->read_fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) : -1;
+	if (n < 0 && poll_status == 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0) {
-		conn_half(c, n == UV_EOF);
+	if (n <= 0) {
+		conn_half(c, n == 0);
 		return;
 	}
-	status = kith_control_feed(k->control, c->caller, (const uint8_t *)buf->base, (size_t)n,
+	take_descriptors(c, &m);
+	status = kith_control_feed(k->control, c->caller, k->door->in, (size_t)n,
 				   kith_driver_now(k->driver));
+	kith_wipe(k->door->in, (size_t)n); /* a passphrase may have passed */
 	if (status != KITH_OK) {
 		c->paused = true;
 		c->ending = status != KITH_E_FULL;
-		(void)uv_read_stop(s);
+		(void)uv_poll_stop(&c->poll);
 	}
 	kith_driver_kick(k->driver);
+}
+
+static void read_on(struct conn *c)
+{
+	(void)uv_poll_start(&c->poll, UV_READABLE, on_readable);
 }
 
 /* ---- writing ---- */
@@ -245,7 +286,7 @@ static void conn_go_on(struct conn *c)
 	}
 	c->paused = false;
 	if (c->half_at == 0)
-		(void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+		read_on(c);
 }
 
 /* Writes what is ready; false: nothing was. */
@@ -305,6 +346,26 @@ static void refuse_closed(uv_handle_t *h)
 	kith_alloc_free(NULL, h->data);
 }
 
+/* The second descriptor, for reading. */
+static bool open_reader(struct conn *c)
+{
+	uv_os_fd_t fd;
+
+	if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0)
+		return false;
+	c->read_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (c->read_fd < 0)
+		return false;
+	if (uv_poll_init(&c->k->loop, &c->poll, c->read_fd) != 0) {
+		(void)close(c->read_fd);
+		c->read_fd = -1;
+		return false;
+	}
+	c->poll.data = c;
+	c->handles++;
+	return true;
+}
+
 /* Takes a connection that cannot be served and closes it without a byte. */
 static void refuse(uv_stream_t *server)
 {
@@ -335,15 +396,18 @@ static void on_connection(uv_stream_t *server, int status)
 	memset(c, 0, sizeof(*c));
 	c->k = k;
 	c->used = true;
+	c->read_fd = -1;
+	c->handles = 1;
 	(void)uv_pipe_init(&k->loop, &c->pipe, 0);
 	c->pipe.data = c;
 	if (uv_accept(server, (uv_stream_t *)&c->pipe) != 0 || !is_owner(&c->pipe) ||
+	    !open_reader(c) ||
 	    kith_control_open(k->control, KITH_RIGHTS_ALL, &c->caller) != KITH_OK) {
 		conn_close(c);
 		return;
 	}
 	c->known = true;
-	(void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+	read_on(c);
 }
 
 /* ---- the socket's name ---- */

@@ -41,13 +41,18 @@ struct kithd_config {
 	struct kith_addr listen4, listen6; /* none = default */
 	bool listens, print_hint, publish_address, serve;
 	char hint[KITH_CONFIG_HINTS_MAX][KITHD_HINT];
-	unsigned hints, work_bits, mailbox_bits, ack_delay_s, days_max, members_max;
+	/* port mapping: asked for, or in the public network where not said */
+	enum { KITHD_MAP_AUTO, KITHD_MAP_YES, KITHD_MAP_NO } map;
+	struct kith_mapping_config mapping;
+	unsigned hints, work_bits, mailbox_bits, ack_delay_s, audit_s, days_max, members_max;
 	uint64_t disk_max;
-	int ready_fd; /* -1 = none */
+	int ready_fd;                     /* -1 = none */
+	char passphrase_file[KITHD_PATH]; /* empty = none */
 	enum kith_log_level level;
 };
 
 struct kith__kithd_door;
+struct kith__kithd_vault;
 
 /* The running node. */
 struct kithd {
@@ -60,15 +65,18 @@ struct kithd {
 	struct kith_control *control;
 	struct kith_driver *driver;
 	struct kith__kithd_door *door;
+	struct kith__kithd_vault *vault;
+	char *sentence; /* the last error said, KITHD_PATH + 128 bytes; kept across turns */
 	struct kith_engine inner; /* the node's; the driver sees it with the seeds job added */
 	uv_loop_t loop;
 	uv_signal_t term, interrupt;
-	uv_timer_t seeds_timer, stop_timer;
+	uv_timer_t seeds_timer, stop_timer, trim_timer;
 	bool stopping, stopped, seeds_due, seeds_running;
 	struct kith_job seeds_job;
 	uint8_t *seeds;
 	size_t seeds_len;
 	uint8_t node_secret[32];
+	int portmap_fd; /* to kith-portmap until the driver takes it; -1 = none */
 };
 
 /* config.c: sets one key of a section, as the file does. NULL, or a sentence that says what is
@@ -91,6 +99,15 @@ uint16_t kith__kithd_port(const struct kithd_config *c, struct kith_rng *rng, bo
 /* harden.c: umask, no core dumps, no tracing, no new rights, SIGPIPE. */
 bool kith__kithd_harden(void);
 
+/* portmap.c: starts kith-portmap where port mapping wants it; before any key is in memory. */
+void kith__kithd_portmap_start(struct kithd *k);
+/* Whether a router is to be asked for a port. */
+bool kith__kithd_maps(const struct kithd_config *c);
+/* Gives the channel to the driver; then passes jobs and answers. */
+void kith__kithd_portmap_attach(struct kithd *k);
+void kith__kithd_portmap_turn(struct kithd *k, kith_time now);
+void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r);
+
 /* log.c: one line "LEVEL sentence" on stderr, when `level` is wanted. */
 __attribute__((format(printf, 3, 4))) void kith__kithd_say(const struct kithd *k,
 							   enum kith_log_level level,
@@ -98,14 +115,44 @@ __attribute__((format(printf, 3, 4))) void kith__kithd_say(const struct kithd *k
 /* Writes what the engines logged. */
 void kith__kithd_log_drain(struct kithd *k);
 
-/* start.c: opens profile and stores; the exit code, or -1. */
+/* start.c: takes the profile: makes one for a peer that has none, opens one that needs no
+ * passphrase. Without a profile, or with a locked one, k->account stays NULL. The exit code, or -1.
+ */
 int kith__kithd_open(struct kithd *k);
-/* Opens sockets, node and control; the exit code, or -1. */
+/* Opens the control object, the door, and with them the node or an idle loop. The exit code, or -1.
+ */
 int kith__kithd_start(struct kithd *k);
+/* The databases and the node key of an open profile; on any thread. */
+int kith__kithd_open_stores(struct kithd *k);
+/* Makes the profile; on any thread. */
+int kith__kithd_create(struct kithd *k, const char *pass, size_t len);
+int kith__kithd_restore(struct kithd *k, const struct kith_restore *r);
+/* Node and sockets over open stores, in place of the idle loop; not within a turn. The exit code,
+ * or -1; on failure nothing of them is left. */
+int kith__kithd_node_up(struct kithd *k);
+/* Closes node, sockets and stores and wipes the keys; the idle loop goes on. Not within a turn. */
+void kith__kithd_node_down(struct kithd *k);
+/* A loop without a node, for the door and jobs. */
+int kith__kithd_idle(struct kithd *k);
+/* What stores and profile answered, as a sentence and an exit code. */
+int kith__kithd_profile_failed(struct kithd *k, int status);
 /* Closes in reverse order whatever is open, and saves the seeds. The exit code. */
 int kith__kithd_close(struct kithd *k);
 /* Prints the hint of this profile; the exit code. */
 int kith__kithd_print_hint(struct kithd *k);
+
+/* vault.c: what the profile is asked for (unlock, lock, passphrase, ..): jobs and back-off. */
+int kith__kithd_vault_open(struct kithd *k);   /* KITH_OK, KITH_E_NOMEM */
+void kith__kithd_vault_close(struct kithd *k); /* its handles; run the loop, then _free */
+void kith__kithd_vault_free(struct kithd *k);
+int kith__kithd_vault_ask(void *ctx, const struct kith_profile_ask *ask);
+void kith__kithd_vault_drop(void *ctx, int descriptor);
+bool kith__kithd_vault_job(struct kithd *k, struct kith_job **out);
+bool kith__kithd_vault_done(struct kithd *k, struct kith_job *job);
+/* At the end of a turn: goes on with a lock that waits for the node. */
+void kith__kithd_vault_turn(struct kithd *k, kith_time now);
+/* Tells control what is known of the profile. */
+void kith__kithd_vault_tell(struct kithd *k);
 
 /* run.c: the driver's view of the node and its end of turn. */
 struct kith_engine kith__kithd_engine(struct kithd *k);

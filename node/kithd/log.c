@@ -21,11 +21,15 @@ void kith__kithd_say(const struct kithd *k, enum kith_log_level level, const cha
 	char text[KITHD_PATH + 128];
 	va_list args;
 
-	if (level > k->cfg.level)
+	if (level > k->cfg.level && level != KITH_LOG_ERROR)
 		return;
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (level == KITH_LOG_ERROR && k->sentence != NULL)
+		(void)snprintf(k->sentence, sizeof(text), "%s", text);
+	if (level > k->cfg.level)
+		return;
 	(void)fprintf(stderr, "%s %s\n", level_name(level), text);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * kithd: one node as a process. Start-up order of security.md 8.1 as far as it is built: harden,
- * self-tests, profile and lock, databases, node, sockets, door, loop.
+ * self-tests, kith-portmap, profile and lock, databases, node, sockets, door, loop.
  */
 #include <stdio.h>
 
@@ -47,6 +47,8 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	k->rng = kith_crypto_system_rng();
+	k->portmap_fd = -1;
+	k->sentence = kith_alloc_zero(NULL, 1, KITHD_PATH + 128);
 	code = KITHD_EXIT_USAGE;
 	if (!kith__kithd_paths(&k->cfg))
 		goto out;
@@ -54,9 +56,11 @@ int main(int argc, char **argv)
 		code = kith__kithd_print_hint(k);
 		kith_profile_close(k->profile);
 	} else {
+		kith__kithd_portmap_start(k);
 		code = serve(k);
 	}
 out:
+	kith_alloc_free(NULL, k->sentence);
 	kith_wipe(k, sizeof(*k));
 	kith_alloc_free(NULL, k);
 	return code;

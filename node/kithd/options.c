@@ -23,7 +23,15 @@ enum option_id {
 	ID_WORK_BITS,
 	ID_MAILBOX_BITS,
 	ID_ACK_DELAY,
+	ID_AUDIT_EVERY,
+	ID_PASSPHRASE_FILE,
 	ID_PRINT_HINT,
+	ID_PORT_MAPPING,
+	ID_PCP,
+	ID_NAT_PMP,
+	ID_UPNP,
+	ID_MAPPING_PORT,
+	ID_MAPPING_LEASE,
 	ID_VERSION,
 	ID_HELP
 };
@@ -41,6 +49,14 @@ static const struct option options[] = {
 	{"work-bits", required_argument, NULL, ID_WORK_BITS},
 	{"mailbox-bits", required_argument, NULL, ID_MAILBOX_BITS},
 	{"ack-delay", required_argument, NULL, ID_ACK_DELAY},
+	{"port-mapping", required_argument, NULL, ID_PORT_MAPPING},
+	{"pcp", required_argument, NULL, ID_PCP},
+	{"nat-pmp", required_argument, NULL, ID_NAT_PMP},
+	{"upnp", required_argument, NULL, ID_UPNP},
+	{"mapping-port", required_argument, NULL, ID_MAPPING_PORT},
+	{"mapping-lease", required_argument, NULL, ID_MAPPING_LEASE},
+	{"audit-every", required_argument, NULL, ID_AUDIT_EVERY},
+	{"passphrase-file", required_argument, NULL, ID_PASSPHRASE_FILE},
 	{"print-hint", no_argument, NULL, ID_PRINT_HINT},
 	{"version", no_argument, NULL, ID_VERSION},
 	{"help", no_argument, NULL, ID_HELP},
@@ -56,9 +72,17 @@ static const char *section_of(int id)
 	case ID_SOCKET:
 	case ID_LOG_LEVEL:
 	case ID_WORK_BITS:
-	case ID_ACK_DELAY: return "node";
+	case ID_ACK_DELAY:
+	case ID_PASSPHRASE_FILE:
+	case ID_AUDIT_EVERY: return "node";
 	case ID_NETWORK:
 	case ID_LISTEN:
+	case ID_PORT_MAPPING:
+	case ID_PCP:
+	case ID_NAT_PMP:
+	case ID_UPNP:
+	case ID_MAPPING_PORT:
+	case ID_MAPPING_LEASE:
 	case ID_BOOTSTRAP: return "net";
 	case ID_MAILBOX_BITS: return "mailbox";
 	default: return NULL;
@@ -77,8 +101,16 @@ static void help(void)
 		   "  --network N             network number (0 = public)\n"
 		   "  --ready-fd N            descriptor that gets one byte when ready\n"
 		   "  --log-level LEVEL       error, warn, info or debug (info)\n"
+		   "  --passphrase-file FILE  opens a protected profile without anybody's help\n"
+		   "  --port-mapping auto|yes|no\n"
+		   "                          ask the router for a port (auto: in network 0)\n"
+		   "  --pcp, --nat-pmp, --upnp yes|no\n"
+		   "                          ways to ask it (yes)\n"
+		   "  --mapping-port N        port outside (as inside)\n"
+		   "  --mapping-lease SECONDS how long a mapping lasts (3600)\n"
 		   "  --print-hint            print the hint for --listen and exit\n"
-		   "  --work-bits N, --mailbox-bits N, --ack-delay SECONDS\n"
+		   "  --work-bits N, --mailbox-bits N, --ack-delay SECONDS,\n"
+		   "  --audit-every SECONDS\n"
 		   "                          for own networks; see kithd(8)\n"
 		   "  --version, --help");
 }
@@ -92,9 +124,14 @@ static void defaults(struct kithd_config *c)
 	c->work_bits = 18;
 	c->mailbox_bits = 14;
 	c->ack_delay_s = 300;
+	c->audit_s = 57600;
 	c->days_max = 30;
 	c->members_max = 1000;
 	c->disk_max = UINT64_C(2) << 30;
+	c->mapping.use[KITH_MAPPING_PCP] = true;
+	c->mapping.use[KITH_MAPPING_NATPMP] = true;
+	c->mapping.use[KITH_MAPPING_UPNP] = true;
+	c->mapping.lease_s = 3600;
 	c->ready_fd = -1;
 	c->level = KITH_LOG_INFO;
 }

@@ -7,14 +7,19 @@
  *
  *	timer        set to                  at its end
  *	seeds_timer  10 min, again and again  a seeds job is wanted
+ *	trim_timer   1 min, again and again   free memory goes back to the system
  *	stop_timer   5 s after the stop began the loop stops, finished or not
  */
+#include <malloc.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "node/kithd/internal.h"
 
 #define SEEDS_MS (10u * 60u * 1000u)
+#define TRIM_MS  60000u
+#define BLOCK    65536
 #define STOP_MS  5000u
 
 /* ---- the engine with the seeds job ---- */
@@ -23,35 +28,37 @@ static bool engine_input(void *self, const struct kith_dgram_in *in, kith_time n
 {
 	struct kithd *k = self;
 
-	return k->inner.input(k->inner.self, in, now);
+	return k->node != NULL && k->inner.input(k->inner.self, in, now);
 }
 
 static void engine_notice(void *self, const struct kith_notice *n, kith_time now)
 {
 	struct kithd *k = self;
 
-	k->inner.notice(k->inner.self, n, now);
+	if (k->node != NULL)
+		k->inner.notice(k->inner.self, n, now);
 }
 
 static void engine_tick(void *self, kith_time now)
 {
 	struct kithd *k = self;
 
-	k->inner.tick(k->inner.self, now);
+	if (k->node != NULL)
+		k->inner.tick(k->inner.self, now);
 }
 
 static kith_time engine_deadline(const void *self)
 {
 	const struct kithd *k = self;
 
-	return k->inner.deadline(k->inner.self);
+	return k->node != NULL ? k->inner.deadline(k->inner.self) : KITH_NEVER;
 }
 
 static bool engine_output(void *self, struct kith_dgram_out *out, kith_time now)
 {
 	struct kithd *k = self;
 
-	return k->inner.output(k->inner.self, out, now);
+	return k->node != NULL && k->inner.output(k->inner.self, out, now);
 }
 
 static void run_seeds(struct kith_job *job)
@@ -66,6 +73,10 @@ static bool engine_job(void *self, struct kith_job **out)
 {
 	struct kithd *k = self;
 
+	if (kith__kithd_vault_job(k, out))
+		return true;
+	if (k->node == NULL)
+		return false;
 	if (k->seeds_due && !k->seeds_running) {
 		k->seeds_due = false;
 		k->seeds_len = kith_node_seeds(k->node, k->seeds, KITH_DHT_SEEDS_MAX * 64u);
@@ -85,6 +96,8 @@ static void engine_done(void *self, struct kith_job *job, kith_time now)
 {
 	struct kithd *k = self;
 
+	if (kith__kithd_vault_done(k, job))
+		return;
 	if (job != &k->seeds_job) {
 		k->inner.done(k->inner.self, job, now);
 		return;
@@ -98,7 +111,7 @@ static void engine_wake(void *self, kith_time now)
 {
 	struct kithd *k = self;
 
-	if (k->inner.wake != NULL)
+	if (k->node != NULL && k->inner.wake != NULL)
 		k->inner.wake(k->inner.self, now);
 }
 
@@ -108,7 +121,9 @@ struct kith_engine kith__kithd_engine(struct kithd *k)
 				engine_tick, engine_deadline, engine_output,
 				engine_job,  engine_done,     engine_wake};
 
-	k->inner = kith_node_engine(k->node);
+	memset(&k->inner, 0, sizeof(k->inner));
+	if (k->node != NULL)
+		k->inner = kith_node_engine(k->node);
 	return e;
 }
 
@@ -116,7 +131,7 @@ struct kith_engine kith__kithd_engine(struct kithd *k)
 
 static void stop_step(struct kithd *k, kith_time now)
 {
-	if (k->stopped) {
+	if (k->stopped || k->node == NULL) {
 		uv_stop(&k->loop);
 		return;
 	}
@@ -137,6 +152,9 @@ void kith__kithd_wake(void *ctx, kith_time now)
 	}
 	if (k->stopping)
 		stop_step(k, now);
+	else
+		kith__kithd_vault_turn(k, now);
+	kith__kithd_portmap_turn(k, now);
 	kith__kithd_log_drain(k);
 }
 
@@ -173,14 +191,26 @@ static void on_seeds_timer(uv_timer_t *t)
 {
 	struct kithd *k = t->data;
 
-	k->seeds_due = true;
+	k->seeds_due = k->node != NULL;
 	kith_driver_kick(k->driver);
+}
+
+/* Blocks of 64 KiB and more are the system's own, so they go back when they are freed; what lies
+ * between smaller ones is handed back once a minute. */
+static void on_trim_timer(uv_timer_t *t)
+{
+	(void)t;
+	(void)malloc_trim(0);
 }
 
 /* One byte tells who waits that the control socket accepts. */
 static void tell_ready(struct kithd *k)
 {
-	kith__kithd_say(k, KITH_LOG_INFO, "Ready; the control socket is %s.", k->cfg.socket);
+	kith__kithd_say(k, KITH_LOG_INFO, "Ready%s; the control socket is %s.",
+			k->node != NULL      ? ""
+			: k->profile == NULL ? ", without a profile"
+					     : ", locked",
+			k->cfg.socket);
 	if (k->cfg.ready_fd < 0)
 		return;
 	if (write(k->cfg.ready_fd, "\n", 1) != 1)
@@ -194,6 +224,7 @@ int kith__kithd_run(struct kithd *k)
 	(void)uv_signal_init(&k->loop, &k->interrupt);
 	(void)uv_timer_init(&k->loop, &k->seeds_timer);
 	(void)uv_timer_init(&k->loop, &k->stop_timer);
+	(void)uv_timer_init(&k->loop, &k->trim_timer);
 	k->term.data = k;
 	k->interrupt.data = k;
 	k->seeds_timer.data = k;
@@ -201,11 +232,14 @@ int kith__kithd_run(struct kithd *k)
 	(void)uv_signal_start(&k->term, on_signal, SIGTERM);
 	(void)uv_signal_start(&k->interrupt, on_signal, SIGINT);
 	(void)uv_timer_start(&k->seeds_timer, on_seeds_timer, SEEDS_MS, SEEDS_MS);
+	(void)mallopt(M_MMAP_THRESHOLD, BLOCK);
+	(void)uv_timer_start(&k->trim_timer, on_trim_timer, TRIM_MS, TRIM_MS);
 	tell_ready(k);
 	(void)uv_run(&k->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&k->term, NULL);
 	uv_close((uv_handle_t *)&k->interrupt, NULL);
 	uv_close((uv_handle_t *)&k->seeds_timer, NULL);
 	uv_close((uv_handle_t *)&k->stop_timer, NULL);
+	uv_close((uv_handle_t *)&k->trim_timer, NULL);
 	return KITHD_EXIT_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * kith-bench GROUP.. [--json] [--quick] [--bin DIR]: figures of this build on this machine. Run it
- * on a quiet machine, built with the preset release. Names are stable; what they mean is in
- * tests/bench/kith_bench.md.
+ * kith-bench GROUP.. [--json] [--quick] [--bin DIR] [--dir DIR]: figures of this build on this
+ * machine. Run it on a quiet machine, built with the preset release. Names are stable; what they
+ * mean is in tests/bench/kith_bench.md.
  */
 #include "tests/bench/kith_bench.h"
 
@@ -93,14 +93,17 @@ static const struct {
 	int (*run)(void);
 } groups[] = {
 	{"crypto", bench_crypto}, {"net", bench_net},   {"message", bench_message},
-	{"join", bench_join},     {"idle", bench_idle},
+	{"join", bench_join},     {"idle", bench_idle}, {"mailbox", bench_mailbox},
+	{"store", bench_store},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 static int usage(void)
 {
-	(void)fputs("usage: kith-bench GROUP.. [--json] [--quick] [--bin DIR]\ngroups:", stderr);
+	(void)fputs("usage: kith-bench GROUP.. [--json] [--quick] [--bin DIR] [--dir DIR]\n"
+		    "groups:",
+		    stderr);
 	for (size_t i = 0; i < GROUPS; i++)
 		(void)fprintf(stderr, " %s", groups[i].name);
 	(void)fputs(" all\n", stderr);
@@ -144,6 +147,8 @@ int main(int argc, char **argv)
 			bench_options.quick = true;
 		} else if (strcmp(argv[i], "--bin") == 0 && i + 1 < argc) {
 			bench_options.bin = argv[++i];
+		} else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) {
+			bench_options.dir = argv[++i];
 		} else if (group_known(argv[i])) {
 			any = true;
 			for (size_t g = 0; g < GROUPS; g++)

@@ -12,6 +12,7 @@
 struct bench_options {
 	bool json, quick;
 	const char *bin; /* folder of kithd */
+	const char *dir; /* where folders for profiles are made; NULL = /tmp */
 };
 
 extern struct bench_options bench_options;
@@ -34,7 +35,9 @@ int bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int bench_crypto(void);
 int bench_net(void);
 int bench_message(void);
+int bench_store(void);
 int bench_join(void);
 int bench_idle(void);
+int bench_mailbox(void);
 
 #endif

@@ -36,13 +36,20 @@ bool bench_lab_open(void)
 	(void)snprintf(path, sizeof(path), "%s/kithd", bench_options.bin);
 	if (access(path, X_OK) != 0)
 		return bench_fail("%s is not there: give --bin", path) == 0;
-	(void)snprintf(lab.dir, sizeof(lab.dir), "/tmp/kith-bench.XXXXXX");
+	(void)snprintf(lab.dir, sizeof(lab.dir), "%s/kith-bench.XXXXXX",
+		       bench_options.dir != NULL ? bench_options.dir : "/tmp");
 	if (mkdtemp(lab.dir) == NULL)
 		return bench_fail("no folder: %s", strerror(errno)) == 0;
 	lab.network = 2000000 + tag;
 	(void)snprintf(path, sizeof(path), "%s/log", lab.dir);
 	lab.log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	return lab.log >= 0;
+}
+
+bool bench_lab_path(unsigned number, char *out, size_t cap)
+{
+	(void)snprintf(out, cap, "%s/%u", lab.dir, number);
+	return mkdir(out, 0700) == 0;
 }
 
 static void remove_tree(const char *path)
@@ -179,7 +186,7 @@ bool bench_node_attach(struct bench_node *n, double deadline_us)
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
 	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s/%u.run/s", lab.dir, n->number);
-	n->used = 0;
+	n->start = n->used = 0;
 	do {
 		n->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (n->fd >= 0 && connect(n->fd, (struct sockaddr *)&to, sizeof(to)) == 0)
@@ -218,26 +225,35 @@ void bench_node_free(struct bench_node *n)
 
 /* ---- control ---- */
 
+bool bench_node_write(struct bench_node *n, const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		ssize_t put = send(n->fd, text + at, len - at, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			return false;
+		at += (size_t)put;
+	}
+	return true;
+}
+
 bool bench_node_send(struct bench_node *n, int id, const char *method, json_t *params)
 {
 	json_t *call = json_pack("{s:s,s:i,s:s,s:o}", "jsonrpc", "2.0", "id", id, "method", method,
 				 "params", params);
 	char *text = json_dumps(call, JSON_COMPACT);
-	size_t len = text != NULL ? strlen(text) : 0, at = 0;
+	size_t len = text != NULL ? strlen(text) : 0;
+	bool ok;
 
 	json_decref(call);
 	if (text == NULL)
 		return false;
 	text[len++] = '\n';
-	while (at < len) {
-		ssize_t put = send(n->fd, text + at, len - at, MSG_NOSIGNAL);
-
-		if (put <= 0)
-			break;
-		at += (size_t)put;
-	}
+	ok = bench_node_write(n, text, len);
 	free(text);
-	return at == len;
+	return ok;
 }
 
 json_t *bench_node_line(struct bench_node *n, int wait_ms)
@@ -248,18 +264,20 @@ json_t *bench_node_line(struct bench_node *n, int wait_ms)
 	ssize_t got;
 	size_t len;
 
-	while ((end = memchr(n->line, '\n', n->used)) == NULL) {
-		if (n->used == BENCH_LINE || poll(&p, 1, wait_ms) <= 0)
+	while ((end = memchr(n->line + n->start, '\n', n->used - n->start)) == NULL) {
+		n->used -= n->start;
+		memmove(n->line, n->line + n->start, n->used);
+		n->start = 0;
+		if (n->used == BENCH_LINE || (wait_ms != 0 && poll(&p, 1, wait_ms) <= 0))
 			return NULL;
-		got = read(n->fd, n->line + n->used, BENCH_LINE - n->used);
+		got = recv(n->fd, n->line + n->used, BENCH_LINE - n->used, MSG_DONTWAIT);
 		if (got <= 0)
 			return NULL;
 		n->used += (size_t)got;
 	}
-	len = (size_t)(end - n->line);
-	out = json_loadb(n->line, len, 0, NULL);
-	n->used -= len + 1;
-	memmove(n->line, end + 1, n->used);
+	len = (size_t)(end - n->line) - n->start;
+	out = json_loadb(n->line + n->start, len, 0, NULL);
+	n->start += len + 1;
 	return out;
 }
 

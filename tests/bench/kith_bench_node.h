@@ -19,12 +19,14 @@ struct bench_node {
 	pid_t pid; /* 0: not running */
 	int fd;    /* control connection, -1: none */
 	char hint[96], link[512];
-	char *line; /* bytes read and not yet taken */
-	size_t used;
+	char *line; /* bytes read and not yet taken: from start to used */
+	size_t start, used;
 };
 
 /* A fresh folder and network id. False: cannot; a sentence was printed. */
 bool bench_lab_open(void);
+/* The profile folder of node `number`, made here. False: cannot. */
+bool bench_lab_path(unsigned number, char *out, size_t cap);
 /* Ends what still runs (kill -9 by process id), removes the folder. */
 void bench_lab_close(void);
 
@@ -42,6 +44,8 @@ void bench_node_free(struct bench_node *n);
 
 /* Writes one call; `params` is taken over. */
 bool bench_node_send(struct bench_node *n, int id, const char *method, json_t *params);
+/* Writes ready lines, as one program with many calls at hand does. */
+bool bench_node_write(struct bench_node *n, const char *text, size_t len);
 /* Next line of the connection, within wait_ms; NULL: none came. */
 json_t *bench_node_line(struct bench_node *n, int wait_ms);
 /* Sends a call and waits up to 10 s for its result; NULL on an error object. Events that arrive

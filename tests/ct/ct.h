@@ -26,9 +26,17 @@ void ct_kem_keygen(void);
 void ct_kem_encap(void);
 void ct_kem_decap(void);
 void ct_kem_decap_invalid(void);
+void ct_base_equal(void);
+void ct_base_is_zero(void);
+void ct_base_tag(void);
+void ct_base_blind_public(void);
+void ct_base_blind_sign(void);
+void ct_base_dh(void);
 /* Must be reported: a branch, an index, and (nodiv.sh) a division that depend on a secret. */
 void ct_leaky_branch(void);
 void ct_leaky_index(void);
 void ct_leaky_divide(void);
+void ct_leaky_equal(void);
+void ct_leaky_blind(void);
 
 #endif

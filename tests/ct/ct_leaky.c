@@ -30,3 +30,24 @@ void ct_leaky_divide(void)
 	ct_secret(key, sizeof key);
 	sink = 3329u / (key[0] | 1u);
 }
+
+/* The twin of kith_equal with memcmp's way: it ends at the first difference. */
+void ct_leaky_equal(void)
+{
+	ct_secret(key, sizeof(key));
+	for (size_t i = 0; i < sizeof(key) && key[i] == table[i]; i++)
+		sink = (unsigned)i;
+}
+
+/* The twin of blinding: a multiplication that adds for the ones of the scalar only. */
+void ct_leaky_blind(void)
+{
+	unsigned point = 1;
+
+	ct_secret(key, sizeof(key));
+	for (size_t bit = 0; bit < 8 * sizeof(key); bit++) {
+		point = point * 2 % 251;
+		if ((key[bit / 8] >> bit % 8 & 1) != 0)
+			sink = point;
+	}
+}

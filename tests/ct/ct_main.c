@@ -15,8 +15,12 @@ static const struct {
 } cases[] = {
 	{"kem_keygen", ct_kem_keygen},     {"kem_encap", ct_kem_encap},
 	{"kem_decap", ct_kem_decap},       {"kem_decap_invalid", ct_kem_decap_invalid},
+	{"base_equal", ct_base_equal},     {"base_is_zero", ct_base_is_zero},
+	{"base_tag", ct_base_tag},         {"base_blind_public", ct_base_blind_public},
+	{"base_dh", ct_base_dh},           {"base_blind_sign", ct_base_blind_sign},
 	{"leaky_branch", ct_leaky_branch}, {"leaky_index", ct_leaky_index},
-	{"leaky_divide", ct_leaky_divide},
+	{"leaky_divide", ct_leaky_divide}, {"leaky_equal", ct_leaky_equal},
+	{"leaky_blind", ct_leaky_blind},
 };
 
 void ct_secret(void *p, size_t len)

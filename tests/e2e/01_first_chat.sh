@@ -27,6 +27,13 @@ printf 'from stdin' | as alice send Bob - --wait delivered --timeout 30s --json 
 	fail "text from standard input"
 has_text bob Alice "from stdin" || fail "text from standard input is not there"
 
+as bob search STDIN fr --json | grep -q . && fail "\"fr\" is no word and was found"
+as bob search 'fro*' Stdin --in Alice --json | grep -qF '"from stdin"' ||
+	fail "search finds nothing"
+code=0
+as bob search '***' >/dev/null 2>&1 || code=$?
+[ $code != 0 ] || fail "a search for nothing is exit 0"
+
 as alice status --json | grep -q '"state"' || fail "status"
 as alice down --quiet || fail "down"
 eventually 10 gone "$(pid_of alice)" || fail "Alice's node is still there after down"

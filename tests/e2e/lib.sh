@@ -45,7 +45,7 @@ finish() {
 	[ -z "${on_finish:-}" ] || $on_finish
 	if [ -n "${KITH_KEEP:-}" ] || { [ "$code" != 0 ] && [ "$code" -lt 77 ]; }; then
 		for log in "$dir"/*.log; do
-			[ -s "$log" ] && echo "-- ${log##*/}: $(tail -n 3 "$log")" >&2
+			grep -v '^INFO' "$log" | tail -n 3 | sed "s|^|-- ${log##*/}: |" >&2
 		done
 	fi
 	[ -n "${KITH_KEEP:-}" ] && echo "kept: $dir" >&2 || rm -rf "$dir"

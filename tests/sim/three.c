@@ -342,3 +342,57 @@ TEST(three_list_changes)
 	check_shown(&t, ALICE, BOB, 1);
 	town_free(&t);
 }
+
+static bool shown_most(struct town *t, unsigned i)
+{
+	return t->n[i].shown_count >= 895; /* answers of his own took an index or two */
+}
+
+static bool all_but_100_kept(struct town *t, unsigned i)
+{
+	struct kith_node_state s;
+
+	return kith_node_message_state(t->n[i].node, said[0], &s) == KITH_OK &&
+	       s.step == KITH_STEP_KEPT;
+}
+
+/* A thousand messages while Bob is away: 900 wait at the mailbox, far beyond the window of his
+ * table. He has them within seconds of his return, in order; the rest follow the acknowledgement.
+ */
+TEST(three_thousand_while_away)
+{
+	static struct town t;
+	kith_time start;
+	unsigned k;
+
+	alice = 1;
+	bob = 2;
+	town_init(&t, 1, 3);
+	become_contacts(&t);
+	come(&t, ALICE);
+	town_run(&t, 10 * SEC);
+	for (k = 0; k < 1000; k++) {
+		say(&t, ALICE, k);
+		if (k == 880)
+			said[0] = said[ALICE];
+	}
+	CHECK(town_until(&t, 1800 * SEC, all_but_100_kept, ALICE));
+	town_run(&t, 60 * SEC);
+	town_halt(&t, ALICE);
+	t.n[BOB].shown_count = 0;
+	come(&t, BOB);
+	start = t.now;
+	CHECK(town_until(&t, 20 * SEC, shown_most, BOB));
+	printf("# %u shown %u ms after the return\n", t.n[BOB].shown_count,
+	       (unsigned)((t.now - start) / 1000));
+	check_shown(&t, BOB, ALICE, t.n[BOB].shown_count);
+	town_run(&t, 60 * SEC);
+	town_halt(&t, BOB);
+	come(&t, ALICE);
+	town_run(&t, 300 * SEC);
+	town_halt(&t, ALICE);
+	come(&t, BOB);
+	town_run(&t, 60 * SEC);
+	check_shown(&t, BOB, ALICE, 1000);
+	town_free(&t);
+}

@@ -23,6 +23,7 @@ void town_init(struct town *t, unsigned boxes, unsigned nodes)
 	memset(t, 0, sizeof(*t));
 	CHECK(nodes <= TOWN_NODES);
 	t->now = 1000 * SEC;
+	t->delay = DELAY;
 	t->nodes = nodes;
 	t->loud = getenv("TOWN_LOUD") != NULL;
 	for (unsigned i = 0; i < nodes; i++) {
@@ -125,6 +126,16 @@ void town_kill(struct town *t, unsigned i, bool cut)
 		test_disk_cut(&t->n[i].disk, &state);
 }
 
+void town_silence(struct town *t)
+{
+	while (t->queue != NULL) {
+		struct town_dgram *d = t->queue;
+
+		t->queue = d->next;
+		free(d);
+	}
+}
+
 void town_free(struct town *t)
 {
 	for (unsigned i = 0; i < t->nodes; i++) {
@@ -132,12 +143,7 @@ void town_free(struct town *t)
 			take_down(t, i);
 		test_disk_free(&t->n[i].disk);
 	}
-	while (t->queue != NULL) {
-		struct town_dgram *d = t->queue;
-
-		t->queue = d->next;
-		free(d);
-	}
+	town_silence(t);
 }
 
 /* ---- the wire ---- */
@@ -152,10 +158,9 @@ static void post(struct town *t, unsigned from, const struct kith_dgram_out *out
 		t->n[from].sent_to[to] = true;
 		for (size_t at = 0; at < out->len; at += step) {
 			struct town_dgram *d = calloc(1, sizeof(*d));
-			struct town_dgram **end = &t->queue;
 
 			CHECK(d != NULL);
-			d->at = t->now + DELAY;
+			d->at = t->now + t->delay;
 			d->from = from;
 			d->to = to;
 			d->len = out->len - at < step ? out->len - at : step;
@@ -163,9 +168,11 @@ static void post(struct town *t, unsigned from, const struct kith_dgram_out *out
 			memcpy(d->data, out->data + at, d->len);
 			t->n[from].datagrams++;
 			t->n[from].bytes += d->len;
-			while (*end != NULL)
-				end = &(*end)->next;
-			*end = d;
+			if (t->queue == NULL)
+				t->queue = d;
+			else
+				t->last->next = d;
+			t->last = d;
 		}
 	}
 }

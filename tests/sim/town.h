@@ -12,7 +12,7 @@
 #include "tests/unit/store/disk.h"
 
 #define TOWN_NODES 8u
-#define TOWN_TEXTS 512u
+#define TOWN_TEXTS 1024u
 #define SEC        ((kith_time)KITH_US_PER_S)
 
 struct town_text {
@@ -44,8 +44,9 @@ struct town {
 	struct town_node n[TOWN_NODES];
 	unsigned nodes;
 	kith_time now;
-	struct town_dgram *queue;
-	bool loud; /* print log lines */
+	struct town_dgram *queue, *last;
+	kith_time delay; /* one way */
+	bool loud;       /* print log lines */
 };
 
 /* `boxes` always-on nodes first, then the others behind NATs. All are down. */
@@ -57,6 +58,8 @@ void town_boot(struct town *t, unsigned i);
 void town_halt(struct town *t, unsigned i);
 /* Takes it down at once; with `cut` unsynced writes are lost. */
 void town_kill(struct town *t, unsigned i, bool cut);
+/* Drops what is on the wire. */
+void town_silence(struct town *t);
 void town_run(struct town *t, kith_time us);
 /* Runs until `done(t, ctx)`, at most `us`; false: it never came true. */
 bool town_until(struct town *t, kith_time us, bool (*done)(struct town *t, unsigned i), unsigned i);

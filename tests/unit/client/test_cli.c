@@ -105,10 +105,56 @@ TEST(each_refusal_has_its_code)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct script s[] = {{"invitation.create", rows[i].answer}, END};
 
-		script_run(&r, s, WORDS("invite"));
+		script_run(&r, s, WORDS("invite", "--new"));
 		CHECK_EQ(r.code, rows[i].code);
 		CHECK(r.err[0] != '\0' && r.out[0] == '\0');
 	}
+}
+
+#define LINK(id) "\"result\":{\"invitation\":\"in_" id "\",\"link\":\"KITH:" id "\",\"qr\":null}"
+#define INVITATION(id, label, at) \
+	"{\"invitation\":\"in_" id "\",\"label\":\"" label "\",\"created\":" at ",\"uses\":0}"
+
+TEST(invite_shows_the_newest_link_of_its_label_again)
+{
+	static const struct script s[] = {
+		{"invitation.list",
+		 "\"result\":{\"items\":[" INVITATION("01", "", "5") "," INVITATION(
+			 "02", "", "9") "," INVITATION("03", "Ben", "7") "]}"},
+		{"invitation.link", LINK("LINK")},
+		{"invitation.create", LINK("NEW")},
+		END};
+	struct run r;
+
+	script_run(&r, s, WORDS("invite"));
+	CHECK_EQ(r.code, 0);
+	CHECK(has(r.out, "KITH:LINK") && has(r.asked, "in_02") && !has(r.asked, "create"));
+	script_run(&r, s, WORDS("invite", "--label", "Ben"));
+	CHECK(has(r.out, "KITH:LINK") && has(r.asked, "in_03"));
+	script_run(&r, s, WORDS("invite", "--label", "Ada"));
+	CHECK(has(r.out, "KITH:NEW") && has(r.asked, "Ada"));
+	script_run(&r, s, WORDS("invite", "--new"));
+	CHECK(has(r.out, "KITH:NEW"));
+}
+
+TEST(verify_keeps_what_was_compared)
+{
+	static const struct script s[] = {CONTACTS,
+					  {"contact.verify",
+					   "\"result\":{\"digits\":\""
+					   "012345678901234567890123456789"
+					   "012345678901234567890123456789\",\"qr\":null,"
+					   "\"verified\":true,\"key_changed\":false}"},
+					  END};
+	struct run r;
+
+	script_run(&r, s, WORDS("verify", "Ben"));
+	CHECK_EQ(r.code, 0);
+	CHECK(has(r.out, "01234 56789") && !has(r.asked, "verified"));
+	script_run(&r, s, WORDS("verify", "Ben", "--yes"));
+	CHECK(has(r.asked, "\"verified\":true") && has(r.out, "Marked as verified"));
+	script_run(&r, s, WORDS("verify", "Ben", "--no"));
+	CHECK(has(r.asked, "\"verified\":false") && has(r.out, "not verified"));
 }
 
 TEST(names_are_never_guessed)
@@ -204,7 +250,7 @@ TEST(strangers_words_are_harmless)
 		END};
 	static const char *const lines[][3] = {{"history", "Ben", NULL},
 					       {"requests", NULL},
-					       {"invite", NULL}};
+					       {"invite", "--new", NULL}};
 	struct run r;
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -215,6 +261,33 @@ TEST(strangers_words_are_harmless)
 		CHECK(!has(r.out, "\xc2\x9b") && !has(r.err, "\xc2\x9b"));
 		CHECK(!has(r.out, "\nme: c") && !has(r.err, "\nme: c"));
 	}
+}
+
+#define FOUND(next) \
+	{ \
+		"search.messages", \
+			"\"result\":{\"items\":[{\"message\":\"ms_1\",\"conversation\":\"cv_01\"," \
+			"\"from\":\"ct_01\",\"time\":1,\"received\":1,\"text\":\"two words\"," \
+			"\"state\":null}],\"next\":" next "}" \
+	}
+TEST(search_gives_its_words_as_they_are)
+{
+	static const struct script s[] = {CONTACTS, FOUND("null"), END};
+	static const struct script paged[] = {CONTACTS, FOUND("\"ms_1\""), END};
+	struct run r;
+
+	script_run(&r, s, WORDS("search", "two", "words", "--in", "Ben", "--json"));
+	CHECK_EQ(r.code, 0);
+	CHECK(has(r.asked, "\"query\":\"two words\"") &&
+	      has(r.asked, "\"conversation\":\"cv_01\""));
+	CHECK(has(r.out, "\"two words\""));
+	script_run(&r, paged, WORDS("search", "two", "-n", "3", "--json"));
+	CHECK_EQ(r.code, 0);
+	CHECK(has(r.asked, "\"cursor\":\"ms_1\"") && !has(r.asked, "\"conversation\""));
+	script_run(&r, NULL, WORDS("search"));
+	CHECK_EQ(r.code, 2);
+	script_run(&r, NULL, WORDS("search", "x", "-n", "0"));
+	CHECK_EQ(r.code, 2);
 }
 
 TEST(a_pipe_marks_nothing_as_read)

@@ -392,6 +392,36 @@ static void drop_links(void)
 	wire_run(&w, w.now + 12 * SEC);
 }
 
+/* The DH of both link keys is kept with the contact, and ends with either key. */
+TEST(net_shared_of_a_contact)
+{
+	struct kith_net_link_peer v;
+	struct link_peer *l;
+	uint8_t want[32], secret[32], lk[32];
+
+	wire_init(&w, 2, 17);
+	wire_befriend(&w, 0, 1);
+	l = w.net[1]->links[0];
+	CHECK(!l->has_shared);
+	(void)wire_link(&w, 0, 1);
+	CHECK(l->has_shared);
+	CHECK_OK(kith_dh(want, w.net[1]->cfg.link_secret, w.net[0]->lk));
+	CHECK_MEM(l->shared, want, 32);
+	memcpy(secret, w.net[1]->cfg.link_secret, 32);
+	kith_net_set_link(w.net[1], secret, w.net[1]->cfg.device);
+	CHECK(!l->has_shared && kith_is_zero(l->shared, 32));
+	drop_links();
+	(void)wire_link(&w, 0, 1); /* made anew */
+	CHECK(l->has_shared);
+	CHECK_OK(kith_net_link_peer_get(w.net[1], l->v.peer, &v));
+	secret[5] ^= 1;
+	kith_dh_public(lk, secret);
+	memcpy(v.lk, lk, 32);
+	CHECK_OK(kith_net_link_peer_set(w.net[1], &v));
+	CHECK(!l->has_shared && kith_is_zero(l->shared, 32));
+	wire_free(&w);
+}
+
 /* 0 made a new root, 1 has it or not; either side opens the link. It comes up in all four cases,
  * and the old root goes when the one who knows that both have the new one opens it. */
 TEST(net_two_roots)
@@ -560,11 +590,16 @@ TEST(net_group_bucket)
 {
 	struct kith_addr a = kith_addr_v4(20, 1, 1, 1, 5);
 	struct kith_addr b = kith_addr_v4(20, 1, 2, 1, 5);
+	struct kith_addr c = kith_addr_v4(20, 1, 3, 1, 5);
 	unsigned i;
 	unsigned passed = 0;
 
 	wire_init(&w, 1, 44);
-	for (i = 0; i < 50; i++)
+	for (i = 0; i < 300; i++) /* a mailbox: every PUT has a link of its own */
+		passed += kith__net_limiter_take(w.net[0], &c, w.now);
+	CHECK_EQ(passed, 200);
+	w.net[0]->cfg.serve = false;
+	for (i = 0, passed = 0; i < 50; i++)
 		passed += kith__net_limiter_take(w.net[0], &a, w.now);
 	CHECK_EQ(passed, 20);
 	CHECK(kith__net_limiter_take(w.net[0], &b, w.now));

@@ -49,6 +49,7 @@ static void notice(void *self, const struct kith_notice *n, kith_time now)
 		t->local_first = n->addrs[0];
 		break;
 	case KITH_NOTICE_RESUME: t->resumes++; break;
+	case KITH_NOTICE_GATEWAY: t->gateways++; break;
 	case KITH_NOTICE_SEND_ERROR:
 		t->refused++;
 		t->refused_last = n->addrs[0];

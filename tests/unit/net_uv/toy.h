@@ -38,7 +38,7 @@ struct toy {
 	unsigned ticks, ticks_wanted, early, turns, backwards;
 	kith_time last_now, last_owner;
 	/* notices */
-	unsigned walls, locals, refused, resumes;
+	unsigned walls, locals, refused, resumes, gateways;
 	size_t local_count;
 	struct kith_addr local_first, refused_last;
 	/* jobs */

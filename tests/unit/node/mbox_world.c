@@ -19,12 +19,13 @@ uint64_t world_wall(const struct world *w)
 	return WORLD_WALL_S + w->wall_shift + w->now / SEC;
 }
 
-static void publish(void *ctx, const uint8_t record[static KITH_RECORD])
+static uint32_t publish(void *ctx, const uint8_t record[static KITH_RECORD])
 {
 	struct world *w = ctx;
 
 	w->published++;
 	memcpy(w->last_published, record, KITH_RECORD);
+	return w->published;
 }
 
 /* ---- start and stop ---- */

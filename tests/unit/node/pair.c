@@ -184,12 +184,22 @@ static void jobs(struct pair *p, unsigned i)
 static void drain(struct pair *p, unsigned i)
 {
 	struct pair_seen *s = &p->seen[i];
+	struct kith_node_message m;
 	struct kith_node_row row;
 	struct kith_node_reply r;
 
 	p->engine[i].wake(p->engine[i].self, p->now);
-	while (kith_node_news(p->node[i], &row))
+	while (kith_node_news(p->node[i], &row)) {
 		s->news[row.type]++;
+		if (row.type == KITH_EVENT_MESSAGE_NEW || row.type == KITH_EVENT_MESSAGE_STATE) {
+			if (kith_node_news_message(p->node[i], &m)) {
+				s->with++;
+				CHECK(m.id >= row.first && m.id <= row.last);
+			} else {
+				s->without++;
+			}
+		}
+	}
 	while (kith_node_reply(p->node[i], &r)) {
 		s->replies++;
 		s->reply = r;

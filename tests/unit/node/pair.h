@@ -25,6 +25,7 @@ struct pair_dgram {
 
 struct pair_seen { /* what the owner of a node was told */
 	unsigned news[128];
+	unsigned with, without; /* news of messages that brought them, that did not */
 	struct kith_node_reply reply;
 	unsigned replies;
 	char *text;

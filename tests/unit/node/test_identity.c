@@ -121,3 +121,55 @@ TEST(identity_address_needs_two_reporters)
 	pair_free(p);
 	free(p);
 }
+
+/* A new P brings a new link root from role A; both sides end with it alone. */
+TEST(identity_new_p_renews_the_link_root)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+	struct kith_contact *a;
+	struct kith_contact *b;
+	uint8_t old[32];
+
+	CHECK(p != NULL);
+	pair_init(p, 2);
+	pair_befriend(p);
+	pair_connect(p, 0);
+	a = pair_contact(p, 0);
+	b = pair_contact(p, 1);
+	(void)pair_say(p, 1, 9, "first", 5); /* B goes first */
+	pair_run(p, KITH_US_PER_S);
+	memcpy(old, a->link.root[0].l, 32);
+	p->node[1]->now = p->now;
+	kith__link_root_tell(p->node[1], b); /* role B never does */
+	CHECK_EQ(b->link.root_count, 1);
+	CHECK_EQ(b->outs, 0);
+	p->cut = true;
+	p->node[0]->now = p->now;
+	kith__presence_rotate(p->node[0]);
+	kith__presence_rotate(p->node[0]); /* the peer has not even the first */
+	CHECK_EQ(a->link.root_count, 2);
+	CHECK(!a->link.newest_known);
+	CHECK_MEM(a->link.root[1].l, old, 32);
+	pair_run(p, KITH_US_PER_S);
+	pair_restart(p, 0, true);
+	p->cut = false;
+	pair_connect(p, 0); /* under the old one */
+	pair_run(p, 5 * (kith_time)KITH_US_PER_S);
+	a = pair_contact(p, 0);
+	CHECK(a->link.newest_known);
+	CHECK_EQ(b->link.root_count, 2);
+	CHECK_MEM(a->link.root[0].l, b->link.root[0].l, 32);
+	CHECK(memcmp(a->link.root[0].l, old, 32) != 0);
+	pair_restart(p, 0, true);
+	pair_restart(p, 1, true);
+	pair_connect(p, 1); /* under the new one, and the new P */
+	(void)pair_say(p, 0, 1, "new chain", 9);
+	(void)pair_say(p, 1, 2, "new chain", 9);
+	pair_run(p, 5 * (kith_time)KITH_US_PER_S);
+	CHECK_EQ(pair_contact(p, 0)->link.root_count, 1);
+	CHECK_EQ(pair_contact(p, 1)->link.root_count, 1);
+	CHECK_EQ(pair_count(p, 0, false, NULL), 2);
+	CHECK_EQ(pair_count(p, 1, false, NULL), 1);
+	pair_free(p);
+	free(p);
+}

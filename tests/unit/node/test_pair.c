@@ -53,6 +53,44 @@ TEST(pair_talks_both_ways)
 	end(p);
 }
 
+TEST(handles_are_the_same_when_remembered)
+{
+	struct pair *p = start(2);
+	const uint8_t *key = kith_node_handle_key(p->node[0]);
+	uint8_t handle[16], want[16];
+	uint64_t id;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (uint64_t i = 1; i <= 200; i++) {
+			uint16_t table = (uint16_t)(1 + i % 5);
+
+			kith__handle_make(want, key, table, i / 3);
+			kith_node_handle(p->node[0], table, i / 3, handle);
+			CHECK_MEM(handle, want, 16);
+			CHECK(kith_node_unhandle(p->node[0], table, handle, &id));
+			CHECK_EQ(id, i / 3);
+			CHECK(!kith_node_unhandle(p->node[0], (uint16_t)(table + 1), handle, &id));
+		}
+	}
+	end(p);
+}
+
+TEST(pair_news_bring_their_messages)
+{
+	struct pair *p = start(2);
+
+	kith_node_watch(p->node[0], true);
+	pair_connect(p, 0);
+	(void)pair_say(p, 1, 1, "hi alice", 8);
+	(void)pair_say(p, 0, 1, "hi bob", 6);
+	pair_run(p, 100000);
+	CHECK(p->seen[0].with >= 2);
+	CHECK_EQ(p->seen[0].without, 0);
+	CHECK_EQ(p->seen[1].with, 0);
+	CHECK(p->seen[1].without >= 2);
+	end(p);
+}
+
 TEST(pair_reads)
 {
 	struct pair *p = start(2);
@@ -210,5 +248,46 @@ TEST(pair_never_loses)
 	CHECK_EQ(pair_count(p, 1, false, NULL), 1200);
 	CHECK_EQ(pair_count(p, 0, false, NULL), 401);
 	CHECK_EQ(pair_count(p, 0, true, NULL), 1200);
+	end(p);
+}
+
+/* On a link that loses packets texts overtake each other: they are shown in order all the same, and
+ * where one stays away for long, the others come with the mark of a gap. */
+TEST(pair_order_on_a_lossy_link)
+{
+	struct pair *p = start(2);
+	struct kith_op op = kith_op(KITH_OP_HISTORY_AFTER);
+	struct kith_rows r;
+	uint32_t last = 0;
+	unsigned gaps = 0;
+	char text[32];
+	unsigned i;
+
+	(void)pair_say(p, 1, 1, "first", 5);
+	pair_connect(p, 0);
+	pair_run(p, KITH_US_PER_S);
+	p->loss_pct = 10;
+	for (i = 0; i < 300; i++) {
+		int len = snprintf(text, sizeof(text), "text %u", i);
+
+		CHECK_OK(pair_say_only(p, 0, 10 + i, text, (size_t)len));
+		pair_run(p, 20000);
+	}
+	pair_run(p, 20 * KITH_US_PER_S);
+	CHECK_EQ(pair_count(p, 1, false, NULL), 300);
+	kith_op_int(&op, (int64_t)pair_contact(p, 1)->conv);
+	kith_op_int(&op, 0);
+	kith_op_int(&op, PAIR_TEXTS);
+	CHECK_OK(kith_store_read_now(p->account[1], &op, &r));
+	while (kith_rows_next(&r)) { /* by row, which is the order of arrival */
+		uint32_t seq = (uint32_t)kith_rows_int(&r, 4);
+
+		if (kith_rows_int(&r, 1) == 0)
+			continue;
+		CHECK(seq > last);
+		last = seq;
+		gaps += (kith_rows_int(&r, 7) & KITH_MESSAGE_GAP) != 0;
+	}
+	CHECK_EQ(gaps, 0);
 	end(p);
 }

@@ -224,6 +224,65 @@ TEST(ratchet_body_that_says_nonsense_is_refused)
 	couple_end(&c);
 }
 
+static void stuck(void *ctx, void *out, size_t len)
+{
+	(void)ctx;
+	memset(out, 0x5a, len);
+}
+
+/* The nonces of head and body of one frame, from a stuck source and counters that start anew. */
+static void nonces_of(const struct kith_ratchet *r, const uint8_t *body, size_t len, size_t size,
+		      uint8_t out[48])
+{
+	struct kith_rng rng = {.fill = stuck};
+	struct kith_ratchet copy = *r;
+	struct kith_noncer n;
+
+	kith_noncer_init(&n, &rng);
+	kith__ratchet_seal(&copy, frame, size, body, len, &n, NULL);
+	memcpy(out, frame, 24);
+	memcpy(out + 24, frame + (size == KITH_INNER ? KITH__HEAD_FULL : KITH__HEAD_LIGHT), 24);
+}
+
+/* With a dead random source two frames share nonces only when they are the same frame. */
+TEST(ratchet_nonces_are_bound_to_all_that_is_sealed)
+{
+	struct kith_rng rng = test_rng(test_seed());
+	uint8_t body[KITH_BODY] = {1, 2, 3}, base[48], other[48];
+	struct kith_ratchet r;
+	unsigned i;
+
+	couple_begin(&c, &rng);
+	body[40] = 9;
+	nonces_of(&c.side[1], body, KITH_BODY, KITH_INNER, base);
+	nonces_of(&c.side[1], body, KITH_BODY, KITH_INNER, other);
+	CHECK_MEM(base, other, 48);
+	for (i = 0; i < 5; i++) { /* what stands in the head: both nonces change */
+		r = c.side[1];
+		r.has_bound = false;
+		r.ns += i == 0;
+		r.pn += i == 1;
+		r.dh[31] ^= i == 2;
+		r.ek[1183] ^= i == 3;
+		r.ct[1087] ^= i == 4;
+		nonces_of(&r, body, KITH_BODY, KITH_INNER, other);
+		CHECK(memcmp(base, other, 24) != 0 && memcmp(base + 24, other + 24, 24) != 0);
+	}
+	for (i = 0; i < 3; i++) { /* the body: its own */
+		uint8_t changed[KITH_BODY];
+
+		memcpy(changed, body, sizeof(changed));
+		changed[i == 0 ? 40 : i == 1 ? 41 : KITH_BODY - 1] ^= 1;
+		nonces_of(&c.side[1], changed, KITH_BODY, KITH_INNER, other);
+		CHECK_MEM(base, other, 24);
+		CHECK(memcmp(base + 24, other + 24, 24) != 0);
+	}
+	nonces_of(&c.side[1], body, 60, 256, base); /* zeros behind it, in another size */
+	nonces_of(&c.side[1], body, 60, 512, other);
+	CHECK(memcmp(base + 24, other + 24, 24) != 0);
+	couple_end(&c);
+}
+
 TEST(ratchet_light_frame_of_an_unknown_chain_is_refused)
 {
 	struct kith_rng rng = test_rng(test_seed());

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Requests between whole nodes, handed over by hand: several roots, crossing, refusal. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/msgs.h"
 #include "tests/unit/node/pair.h"
 
 #define FIRST_MS 100u
@@ -72,9 +74,10 @@ static void request(struct pair *p, unsigned from, uint8_t out[static KITH_INNER
 static void arrive(struct pair *p, unsigned at, const uint8_t inner[static KITH_INNER])
 {
 	uint8_t ml[32] = {1};
+	struct kith__request_way way = {.ml = ml, .day = 1};
 
 	p->node[at]->now = p->now;
-	kith__request_arrived(p->node[at], ml, 1, inner);
+	CHECK(kith__request_arrived(p->node[at], &way, inner));
 	pair_run(p, FIRST_MS);
 }
 
@@ -238,4 +241,171 @@ TEST(requests_refused_stay_refused)
 	arrive(p, 1, two);
 	CHECK(kith_node_request(p->node[1], 0, &r));
 	end(p);
+}
+
+/* ---- no memory ---- */
+
+/* Fails the k-th allocation while `n` has written no row since: what comes later must have it. */
+struct scarce {
+	const struct kith_alloc *real;
+	const struct kith_node *n;
+	size_t ops;
+	unsigned left;
+	bool failed;
+};
+
+static void *scarce_resize(void *ctx, void *p, size_t size)
+{
+	struct scarce *s = ctx;
+
+	if (size != 0 && s->left > 0 && --s->left == 0 && s->n->open_ops == s->ops) {
+		s->failed = true;
+		return NULL;
+	}
+	return s->real->resize(s->real->ctx, p, size);
+}
+
+static void scarce_begin(struct scarce *s, struct kith_node *n, unsigned k)
+{
+	*s = (struct scarce){.real = kith_alloc_heap(), .n = n, .ops = n->open_ops, .left = k};
+}
+
+/* An accept that finds no memory at any place changes nothing, and works afterwards. */
+TEST(requests_accept_without_memory)
+{
+	struct pair *p = start();
+	const struct kith_alloc *real = p->node[1]->alloc;
+	struct kith_alloc table = {.resize = scarce_resize};
+	struct kith_node *n = p->node[1];
+	uint8_t one[KITH_INNER];
+	struct kith_node_request r;
+	struct scarce s;
+	unsigned failed = 0;
+	unsigned k;
+	int status;
+
+	request(p, 0, one);
+	arrive(p, 1, one);
+	CHECK(kith_node_request(n, 0, &r));
+	for (k = 1; k < 100; k++) {
+		scarce_begin(&s, n, k);
+		table.ctx = &s;
+		n->alloc = &table;
+		status = kith_node_request_accept(n, r.id, NULL, 1000 + k, p->now);
+		n->alloc = real;
+		if (!s.failed)
+			break;
+		CHECK(status != KITH_OK);
+		CHECK_EQ(n->contacts, 0);
+		CHECK_EQ(n->pendings, 1);
+		CHECK_EQ(n->open_ops, s.ops);
+		failed++;
+	}
+	CHECK_OK(status);
+	CHECK(failed >= 4);
+	printf("# %u places\n", failed);
+	pair_run(p, FIRST_MS);
+	CHECK_EQ(pair_contact(p, 1)->state, KITH_CONTACT_ACCEPTED);
+	CHECK_EQ(pair_contact(p, 1)->outs, 1);
+	CHECK_EQ(pair_contact(p, 1)->out[0]->type, KITH_BODY_ACCEPT);
+	end(p);
+}
+
+/* The same for the answer, and for a request that comes. */
+TEST(requests_answer_without_memory)
+{
+	struct pair *p = start();
+	const struct kith_alloc *real = p->node[0]->alloc;
+	struct kith_alloc table = {.resize = scarce_resize};
+	uint8_t ml[32] = {1};
+	struct kith__request_way way = {.ml = ml, .day = 1};
+	uint8_t one[KITH_INNER], accept[KITH_INNER];
+	struct kith_contact *c;
+	struct scarce s;
+	unsigned failed = 0;
+	unsigned k;
+	bool ok = false;
+
+	request(p, 0, one);
+	for (k = 1; k < 100; k++) {
+		scarce_begin(&s, p->node[1], k);
+		table.ctx = &s;
+		p->node[1]->alloc = &table;
+		ok = kith__request_arrived(p->node[1], &way, one);
+		p->node[1]->alloc = real;
+		if (!s.failed)
+			break;
+		CHECK(!ok);
+		CHECK_EQ(p->node[1]->pendings, 0);
+		failed++;
+	}
+	CHECK(ok && failed >= 2);
+	pair_run(p, FIRST_MS);
+	accept_it(p, 1);
+	accept_of(p, 1, accept);
+	c = pair_contact(p, 0);
+	for (k = 1; k < 100; k++) {
+		scarce_begin(&s, p->node[0], k);
+		table.ctx = &s;
+		p->node[0]->alloc = &table;
+		p->node[0]->now = p->now;
+		ok = kith__request_answered(p->node[0], c, 0, accept);
+		p->node[0]->alloc = real;
+		if (!s.failed)
+			break;
+		CHECK(!ok);
+		CHECK_EQ(c->state, KITH_CONTACT_REQUESTED);
+		CHECK(c->request[0].used && c->ratchet == NULL);
+		CHECK_EQ(c->outs, 0);
+		failed++;
+	}
+	CHECK(ok && failed >= 5);
+	printf("# %u places\n", failed);
+	pair_run(p, FIRST_MS);
+	CHECK_EQ(c->state, KITH_CONTACT_ACCEPTED);
+	CHECK_EQ(c->out[0]->type, KITH_BODY_PRESENCE);
+	end(p);
+}
+
+/* A part whose frame was opened is kept though the heap is empty; the text comes when it is not. */
+TEST(requests_part_without_memory)
+{
+	static const uint8_t tlv[6] = {1, 3, 0, 'a', 'b', 'c'};
+	struct kith_alloc table = {.resize = scarce_resize};
+	struct kith_chat_part part = {.parts = 2, .hlc = 77, .bytes = tlv, .len = 4};
+	struct pair *p = calloc(1, sizeof(*p));
+	const struct kith_alloc *real;
+	struct kith_node_message m;
+	struct kith_node *n;
+	struct scarce s;
+
+	CHECK(p != NULL);
+	pair_init(p, 2);
+	pair_befriend(p);
+	n = p->node[1];
+	real = n->alloc;
+	part.mid.b[0] = 5;
+	CHECK(kith__parts_room(n));
+	scarce_begin(&s, n, 1);
+	s.left = 0;
+	table.ctx = &s;
+	n->now = p->now;
+	s.left = 1; /* the copy of its bytes */
+	n->alloc = &table;
+	kith__part_arrived(n, pair_contact(p, 1), &part, 2, false);
+	n->alloc = real;
+	CHECK(s.failed);
+	CHECK_EQ(n->refused_frames, 0);
+	pair_run(p, FIRST_MS);
+	CHECK(kith__parts_room(n));
+	part.part = 1;
+	part.bytes = tlv + 4;
+	part.len = 2;
+	n->now = p->now;
+	kith__part_arrived(n, pair_contact(p, 1), &part, 3, false);
+	pair_run(p, FIRST_MS);
+	CHECK_EQ(pair_count(p, 1, false, &m), 1);
+	CHECK_EQ(n->refused_frames, 0);
+	pair_free(p);
+	free(p);
 }

@@ -2,7 +2,7 @@
 /* node/work.c against a bare node: order, chunks, results. */
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/mbox_own.h"
 #include "tests/test.h"
 
 struct seen {
@@ -159,5 +159,67 @@ TEST(work_queue_is_capped)
 	for (i = 0; i < KITH_WORK_JOBS_MAX; i++)
 		CHECK_OK(kith__work_stamp(&n, q, 1, on_stamp, i, 0));
 	CHECK_EQ(kith__work_stamp(&n, q, 1, on_stamp, i, 0), KITH_E_FULL);
+	kith__work_free(&n);
+}
+
+/* A knock is found at once where the table is ready, else when it is; a table that nobody asks goes
+ * after a minute, or with the link, and comes back when somebody does. */
+TEST(knock_tables_rest)
+{
+	static struct kith_identity id;
+	static const uint8_t stranger[1][16] = {{1}};
+	struct kith_node n;
+	struct kith_rng rng = test_rng(test_seed());
+	struct kith__group g = {.secrets = 1};
+	struct kith__secret s[KITH__SECRETS];
+	struct kith__fetcher *r;
+	uint8_t tag[1][16];
+	unsigned made = 0;
+	unsigned round;
+
+	memset(&n, 0, sizeof(n));
+	n.rng = &rng;
+	n.id = &id;
+	n.has_identity = true;
+	n.now = 1000;
+	id.caps = 1;
+	g.secret[0] = KITH__SECRET_CAP;
+	CHECK_EQ(kith__secrets(&n, s), 1);
+	r = &kith__fetch(&n)->reader[0];
+	n.gate.count = KITH_GATE_MAX; /* nothing is asked for */
+	r->used = r->listed_once = true;
+	r->info_at = n.now;
+	r->info_s = 20000u * 86400u + 43200u; /* noon: one day is tried */
+	for (round = 0; round < 3; round++) {
+		kith__request_tag(tag[0], s[0].s, 20000, (uint16_t)(77 + round), r->ml);
+		kith__knocks_try(&n, 0, &g, 20000, stranger, 1);
+		kith__knocks_try(&n, 0, &g, 20000, (const uint8_t(*)[16])tag, 1);
+		CHECK_EQ(n.fetch->wants, 3 * round);
+		while (turn(&n))
+			made++;
+		CHECK_EQ(made, round + 1);
+		CHECK_EQ(n.fetch->wants, 3 * round + 1);
+		CHECK(n.fetch->want[3 * round].knock &&
+		      n.fetch->want[3 * round].index == 77 + round);
+		CHECK_EQ(kith__knocks_deadline(&n), n.now + 60000000);
+		n.now += 59999999;
+		kith__knocks_rest(&n, NULL);
+		kith__request_tag(tag[0], s[0].s, 20000, (uint16_t)(177 + round), r->ml);
+		kith__knocks_try(&n, 0, &g, 20000, (const uint8_t(*)[16])tag, 1);
+		CHECK_EQ(n.fetch->wants, 3 * round + 2); /* it was still there */
+		n.now += 59999999;
+		kith__knocks_rest(&n, NULL);
+		kith__request_tag(tag[0], s[0].s, 20000, (uint16_t)(277 + round), r->ml);
+		kith__knocks_try(&n, 0, &g, 20000, (const uint8_t(*)[16])tag, 1);
+		CHECK_EQ(n.fetch->wants, 3 * round + 3);
+		if (round == 1) {
+			kith__knocks_rest(&n, r->ml); /* the link ended */
+		} else {
+			n.now = kith__knocks_deadline(&n);
+			kith__knocks_rest(&n, NULL);
+		}
+		CHECK_EQ(kith__knocks_deadline(&n), KITH_NEVER);
+	}
+	kith__fetch_free(&n);
 	kith__work_free(&n);
 }

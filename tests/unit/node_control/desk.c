@@ -13,9 +13,42 @@ static void on_shutdown(void *ctx)
 	d->shut = true;
 }
 
+/* The host of a profile: keeps what it was asked, and ends it at once unless `slow`. */
+static int on_profile(void *ctx, const struct kith_profile_ask *ask)
+{
+	struct desk *d = ctx;
+	struct kith_profile_result r = {.call = ask->call, .status = d->answer};
+
+	if (d->busy)
+		return KITH_E_FULL;
+	d->asked++;
+	d->ask = *ask;
+	(void)snprintf(d->pass, sizeof(d->pass), "%.*s", (int)ask->pass_len,
+		       ask->pass != NULL ? ask->pass : "");
+	(void)snprintf(d->next, sizeof(d->next), "%.*s", (int)ask->next_len,
+		       ask->next != NULL ? ask->next : "");
+	if (d->slow)
+		return KITH_OK;
+	r.retry_ms = 1500;
+	if (ask->verb == KITH_PROFILE_RECOVERY)
+		r.words = "twenty four words";
+	if (ask->verb == KITH_PROFILE_CREATE && r.status == KITH_OK)
+		kith_control_node(d->c, d->n);
+	kith_control_profile_done(d->c, &r);
+	return KITH_OK;
+}
+
+static void on_close(void *ctx, int descriptor)
+{
+	struct desk *d = ctx;
+
+	d->closed = descriptor;
+}
+
 void desk_open(struct desk *d)
 {
-	struct kith_control_host host = {on_shutdown, d};
+	struct kith_control_host host = {on_shutdown, on_profile, on_close, d};
+	struct kith_control_profile profile = {.is_protected = true};
 
 	memset(d, 0, sizeof(*d));
 	d->n = kith_alloc_zero(NULL, 1, sizeof(*d->n));
@@ -25,6 +58,8 @@ void desk_open(struct desk *d)
 	d->now = 1000000;
 	d->c = kith_control_new(NULL, d->n, &host);
 	CHECK(d->c != NULL);
+	kith_control_profile(d->c, &profile);
+	d->closed = -1;
 	CHECK_OK(kith_control_open(d->c, KITH_RIGHTS_ALL, &d->caller));
 }
 

@@ -11,7 +11,13 @@ struct desk {
 	struct kith_control *c;
 	uint32_t caller;
 	kith_time now;
-	bool shut; /* node.shutdown was called */
+	bool shut;       /* node.shutdown was called */
+	bool slow, busy; /* of the host: it ends nothing; it takes nothing */
+	int answer;      /* the status it ends with */
+	unsigned asked;
+	struct kith_profile_ask ask; /* the last one; its texts are these: */
+	char pass[64], next[64];
+	int closed; /* the last descriptor given back, -1 = none */
 };
 
 /* A desk with an identity and all rights; desk_close frees it. */

@@ -91,7 +91,29 @@ bool kith_node_news(struct kith_node *n, struct kith_node_row *out)
 	}
 	if (n->news_at == n->rows)
 		return false;
+	n->with = n->watched && !n->bare;
+	n->with_at = 0;
 	*out = n->row[n->news_at++];
+	return true;
+}
+
+void kith_node_watch(struct kith_node *n, bool on)
+{
+	n->watched = on;
+}
+
+bool kith_node_news_with(const struct kith_node *n)
+{
+	return n->with;
+}
+
+bool kith_node_news_message(struct kith_node *n, struct kith_node_message *out)
+{
+	const struct kith_node_row *row = &n->row[n->news_at - 1];
+
+	if (!n->with || row->first + n->with_at > row->last || row->first + n->with_at > 5)
+		return false;
+	message(n, (unsigned)(row->first + n->with_at++), out);
 	return true;
 }
 
@@ -107,6 +129,7 @@ int kith_node_events_since(struct kith_node *n, uint64_t seq, unsigned limit, ui
 	(void)now;
 	if (seq + 1 < n->first_event)
 		return KITH_E_EXPIRED;
+	n->log_reads++;
 	(void)answer(n, call, KITH_REPLY_EVENTS, false);
 	last(n)->seq = seq;
 	last(n)->limit = limit;
@@ -170,6 +193,18 @@ bool kith_node_invitation(const struct kith_node *n, size_t i, struct kith_node_
 	out->id = 3;
 	out->label = "for Ben";
 	return i == 0;
+}
+
+int kith_node_invitation_link(const struct kith_node *n, uint64_t id, unsigned hints,
+			      bool include_self, char out[static KITH_NODE_LINK])
+{
+	(void)n;
+	(void)hints;
+	(void)include_self;
+	if (id != 3)
+		return KITH_E_NOTFOUND;
+	memcpy(out, "KITH:LINK", 10);
+	return KITH_OK;
 }
 
 int kith_node_invitation_revoke(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
@@ -245,6 +280,14 @@ int kith_node_contact_alias(struct kith_node *n, uint64_t id, const char *alias,
 			    kith_time now)
 {
 	(void)alias;
+	(void)now;
+	return id <= 2 ? done(n, call, id) : KITH_E_NOTFOUND;
+}
+
+int kith_node_contact_verified(struct kith_node *n, uint64_t id, bool verified, uint32_t call,
+			       kith_time now)
+{
+	(void)verified;
 	(void)now;
 	return id <= 2 ? done(n, call, id) : KITH_E_NOTFOUND;
 }
@@ -340,6 +383,25 @@ int kith_node_history(struct kith_node *n, uint64_t conversation, uint64_t befor
 	return KITH_OK;
 }
 
+/* Every message has the word "all", none another. */
+int kith_node_search(struct kith_node *n, const struct kith_node_query *q, uint32_t call,
+		     kith_time now)
+{
+	uint64_t to = q->before != 0 ? q->before - 1 : 5,
+		 from = to > q->limit ? to - q->limit + 1 : 1;
+
+	(void)now;
+	(void)answer(n, call, KITH_REPLY_MESSAGES, false);
+	if (q->len == 1 && q->text[0] == '*')
+		last(n)->r.status = KITH_E_MALFORMED;
+	last(n)->r.more = from > 1;
+	last(n)->first = (unsigned)from;
+	last(n)->count = q->len == 3 && memcmp(q->text, "all", 3) == 0 && to >= from
+				 ? (unsigned)(to - from + 1)
+				 : 0;
+	return KITH_OK;
+}
+
 int kith_node_message(struct kith_node *n, uint64_t id, uint32_t call, kith_time now)
 {
 	(void)now;
@@ -385,9 +447,25 @@ int kith_node_messages(struct kith_node *n, uint64_t conversation, uint64_t firs
 
 /* ---- status ---- */
 
+bool kith_node_locked(const struct kith_node *n)
+{
+	return n->locked;
+}
+
 void kith_node_status(const struct kith_node *n, struct kith_node_status *out)
 {
 	*out = n->state;
+}
+
+void kith_node_reach(const struct kith_node *n, struct kith_node_reach *out)
+{
+	*out = n->reach;
+}
+
+int kith_node_network_test(struct kith_node *n, uint32_t call, kith_time now)
+{
+	(void)now;
+	return answer(n, call, KITH_REPLY_DONE, false);
 }
 
 uint64_t kith_node_wall_ms(const struct kith_node *n)

@@ -20,18 +20,23 @@ struct fake_reply {
 };
 
 struct kith_node {
-	bool identity, held; /* held: commits do not happen */
-	int status;          /* what every write ends with */
+	bool identity, held, locked; /* held: commits do not happen */
+	int status;                  /* what every write ends with */
 	struct fake_reply queue[8192];
 	size_t head, tail;
 	struct fake_reply given;
 	size_t at;
 	struct kith_node_row row[FAKE_ROWS];
 	size_t rows, news_at;
+	bool watched, bare; /* bare: the store has no room to read along */
+	bool with;          /* the messages of the last news are at hand */
+	size_t with_at;
+	unsigned log_reads;
 	uint64_t first_event;
 	enum kith_step step; /* of all own messages */
 	unsigned writes, says;
 	struct kith_node_status state;
+	struct kith_node_reach reach;
 	bool live;
 };
 

@@ -57,7 +57,7 @@ TEST(each_status_has_its_code)
 	CHECK_EQ(desk_code(desk_call(&d, "contact.add", "{\"link\":\"KITH:KNOWN\"}")), -32003);
 	CHECK_EQ(desk_code(desk_call(&d, "profile.create", "{\"name\":\"x\"}")), -32003);
 	CHECK_EQ(desk_code(desk_call(&d, "profile.create", "{\"name\":\"x\",\"passphrase\":\"\"}")),
-		 -32602);
+		 -32003);
 	desk_close(&d);
 }
 
@@ -221,6 +221,32 @@ TEST(history_pages_both_ways)
 				     "{\"conversation\":\"" CV1 "\",\"before\":\"" OWN
 				     "\",\"after\":\"" OWN "\"}")),
 		 -32602);
+	desk_close(&d);
+}
+
+TEST(search_goes_page_by_page)
+{
+	struct desk d;
+	json_t *answer, *r;
+	char call[160];
+
+	desk_open(&d);
+	answer = desk_call(&d, "search.messages", "{\"query\":\"all\",\"limit\":3}");
+	r = json_object_get(answer, "result");
+	CHECK_EQ(json_array_size(json_object_get(r, "items")), 3);
+	CHECK(json_is_string(json_object_get(r, "next")));
+	json_decref(answer);
+	(void)snprintf(call, sizeof(call), "{\"query\":\"all\",\"cursor\":\"%s\"}", OWN);
+	answer = desk_call(&d, "search.messages", call);
+	r = json_object_get(answer, "result");
+	CHECK_EQ(json_array_size(json_object_get(r, "items")), 0); /* OWN is the first message */
+	CHECK(json_is_null(json_object_get(r, "next")));
+	json_decref(answer);
+	CHECK_EQ(desk_code(desk_call(&d, "search.messages", "{\"query\":\"*\"}")), -32602);
+	CHECK_EQ(desk_code(desk_call(&d, "search.messages", "{\"query\":\"\"}")), -32602);
+	CHECK_EQ(desk_code(desk_call(&d, "search.messages",
+				     "{\"query\":\"all\",\"conversation\":\"" CV1 "\"}")),
+		 0);
 	desk_close(&d);
 }
 

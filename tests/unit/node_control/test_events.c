@@ -105,6 +105,42 @@ TEST(a_subscription_gives_each_event_once_and_in_order)
 	desk_close(&d);
 }
 
+TEST(at_the_end_of_the_log_news_come_without_reading_it)
+{
+	struct desk d;
+	json_t *line, *messages;
+
+	desk_open(&d);
+	CHECK_EQ(desk_code(desk_call(&d, "events.subscribe", "{}")), 0);
+	turn(&d);
+	CHECK(d.n->watched);
+	fake_event(d.n, KITH_EVENT_MESSAGE_NEW, 1, 2);
+	fake_event(d.n, KITH_EVENT_MESSAGE_STATE, 1, 2); /* 1 is an own one */
+	fake_event(d.n, KITH_EVENT_CONTACT_NEW, 1, 1);
+	turn(&d);
+	for (unsigned n = 2; n > 0; n--) {
+		line = desk_take(&d);
+		messages = json_object_get(json_object_get(line, "params"), "messages");
+		CHECK_EQ(json_array_size(messages), n);
+		json_decref(line);
+	}
+	CHECK_EQ(next_seq(&d), 3);
+	CHECK_EQ(d.n->log_reads, 0);
+	/* without them at hand the cursor reads, and what follows does not overtake */
+	d.n->bare = true;
+	fake_event(d.n, KITH_EVENT_MESSAGE_NEW, 1, 2);
+	fake_event(d.n, KITH_EVENT_CONTACT_NEW, 1, 1);
+	turn(&d);
+	CHECK_EQ(next_seq(&d), 4);
+	CHECK_EQ(next_seq(&d), 5);
+	CHECK_EQ(next_seq(&d), 0);
+	CHECK_EQ(d.n->log_reads, 1);
+	CHECK_EQ(desk_code(desk_call(&d, "events.unsubscribe", "{\"subscription\":1}")), 0);
+	turn(&d);
+	CHECK(!d.n->watched);
+	desk_close(&d);
+}
+
 TEST(a_slow_reader_pauses_its_cursor_only)
 {
 	struct desk d;
@@ -171,6 +207,7 @@ TEST(a_cut_log_is_told)
 	kith_control_backlog(d.c, d.caller, 262144);
 	for (int i = 0; i < 10; i++)
 		fake_event(d.n, KITH_EVENT_MESSAGE_NEW, 1, 1);
+	turn(&d); /* it is paused, and misses them */
 	d.n->first_event = 15;
 	kith_control_backlog(d.c, d.caller, 0);
 	turn(&d);

@@ -28,6 +28,7 @@ static json_t *sample(const struct kith__control_param *p, const char *method)
 	case KITH__TYPE_INT: return json_integer(p->min);
 	case KITH__TYPE_BOOL: return json_false();
 	case KITH__TYPE_TEXTS: return json_pack("[s]", "message.new");
+	case KITH__TYPE_DESCRIPTOR: return json_true();
 	case KITH__TYPE_ID:
 	case KITH__TYPE_CONTACT:
 	case KITH__TYPE_CONVERSATION:
@@ -49,7 +50,11 @@ static int call(struct desk *d, const struct kith__control_method *m, const char
 	for (size_t i = 0; i < kith__control_param_count(m); i++) {
 		const struct kith__control_param *p = &kith__control_param[m->first + i];
 
-		if (p->must && (without == NULL || strcmp(without, p->name) != 0))
+		if (p->type == KITH__TYPE_DESCRIPTOR &&
+		    (without == NULL || strcmp(without, p->name) != 0))
+			kith_control_descriptor(d->c, d->caller, 5);
+		if (p->must && p->type != KITH__TYPE_DESCRIPTOR &&
+		    (without == NULL || strcmp(without, p->name) != 0))
 			(void)json_object_set_new(params, p->name, sample(p, m->name));
 	}
 	if (with != NULL)
@@ -82,6 +87,16 @@ static json_t *large(const struct kith__control_param *p)
 	return list;
 }
 
+/* What a call without fault answers while a profile is open. */
+static int good_code(const struct kith__control_method *m)
+{
+	if (strcmp(m->name, "events.unsubscribe") == 0)
+		return -32002;
+	if (strcmp(m->name, "profile.unlock") == 0 || strcmp(m->name, "profile.restore") == 0)
+		return -32003;
+	return 0;
+}
+
 /* The parameters of one method, each in turn. */
 static void check_params(const struct kith__control_method *m)
 {
@@ -91,7 +106,7 @@ static void check_params(const struct kith__control_method *m)
 
 		desk_open(&d);
 		d.n->identity = strcmp(m->name, "profile.create") != 0;
-		CHECK_EQ(call(&d, m, p->name, NULL, NULL), p->must ? -32602 : 0);
+		CHECK_EQ(call(&d, m, p->name, NULL, NULL), p->must ? -32602 : good_code(m));
 		d.n->identity = strcmp(m->name, "profile.create") != 0;
 		CHECK_EQ(call(&d, m, NULL, p->name, wrong(p->type)), -32602);
 		CHECK_EQ(call(&d, m, NULL, p->name, json_null()), -32602);
@@ -123,7 +138,7 @@ TEST(each_method_takes_what_its_table_says)
 		desk_open(&d);
 		d.n->identity = !creates;
 		good = call(&d, m, NULL, NULL, NULL);
-		CHECK_EQ(good, strcmp(m->name, "events.unsubscribe") == 0 ? -32002 : 0);
+		CHECK_EQ(good, good_code(m));
 		CHECK_EQ(call(&d, m, NULL, "surplus", json_integer(1)), -32602);
 		desk_close(&d);
 		check_params(m);
@@ -138,7 +153,10 @@ TEST(without_profile_only_the_open_ones)
 
 		desk_open(&d);
 		d.n->identity = false;
-		CHECK_EQ(call(&d, m, NULL, NULL, NULL), m->open ? 0 : -32000);
+		CHECK_EQ(call(&d, m, NULL, NULL, NULL), strcmp(m->name, "profile.backup") == 0
+								? -32003
+							: m->open ? good_code(m)
+								  : -32000);
 		desk_close(&d);
 	}
 }

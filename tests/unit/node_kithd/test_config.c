@@ -30,6 +30,8 @@ TEST(every_key_is_set)
 	CHECK_EQ(c.work_bits, 24);
 	CHECK(ok("node", "ack-delay", "0"));
 	CHECK_EQ(c.ack_delay_s, 0);
+	CHECK(ok("node", "audit-every", "3600"));
+	CHECK_EQ(c.audit_s, 3600);
 	CHECK(ok("net", "network", "4294967295"));
 	CHECK_EQ(c.network, UINT32_MAX);
 	CHECK(ok("net", "listen", "192.0.2.1:4000"));

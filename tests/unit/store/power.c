@@ -42,6 +42,7 @@ static size_t length_of(int64_t id)
 
 static int open_all(struct run *r)
 {
+	static const uint64_t rooms[] = {0, 8192, 65536};
 	struct kith_profile_config cfg = help_config(&r->disk, "p", &r->rng);
 	int status;
 
@@ -57,6 +58,7 @@ static int open_all(struct run *r)
 	if (status != KITH_OK)
 		return status;
 	r->oracle.profile = true;
+	r->profile->wal_room = rooms[test_random(&r->state) % 3];
 	status = kith_store_open(r->profile, KITH_DB_ACCOUNT, &r->store);
 	if (status == KITH_OK)
 		r->store->wal_frames_max = 20 + (int)(test_random(&r->state) % 100);

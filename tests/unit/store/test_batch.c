@@ -406,6 +406,42 @@ TEST(an_idle_log_is_emptied)
 	end(&w);
 }
 
+/* 400 KB of history pass through; ten seconds later they are on disk and no longer in memory. */
+TEST(an_idle_store_gives_its_memory_back)
+{
+	struct kith_job *job = NULL;
+	kith_time now = 100;
+	sqlite3_int64 before, busy, idle;
+	char text[16001];
+	struct world w;
+
+	begin(&w);
+	help_people(w.s);
+	before = sqlite3_memory_used();
+	for (int64_t id = 1; id <= 25; id++) {
+		put(&w, help_message(id, 16000, text));
+		CHECK_OK(help_commit(w.s));
+	}
+	busy = sqlite3_memory_used();
+	CHECK(busy > before + 200000);
+	put(&w, seen(1, 0));
+	CHECK(kith_store_job(w.s, &job));
+	job->run(job);
+	CHECK_OK(kith_store_done(w.s, job, now));
+	now = kith_store_deadline(w.s);
+	kith_store_tick(w.s, now);
+	CHECK(kith_store_job(w.s, &job));
+	job->run(job);
+	CHECK_OK(kith_store_done(w.s, job, now));
+	idle = sqlite3_memory_used();
+	CHECK(idle < before + 50000);
+	CHECK_EQ(w.s->batch[0].args.cap + w.s->batch[1].args.cap, 0);
+	for (int64_t id = 1; id <= 25; id++)
+		CHECK_EQ(help_has(w.s, id, 16000), 1);
+	CHECK_EQ(help_has(w.s, 26, 16000), 0);
+	end(&w);
+}
+
 TEST(deleted_content_leaves_the_log_within_a_minute_of_traffic)
 {
 	struct kith_op op = kith_op(KITH_OP_MESSAGE_CLEAR);

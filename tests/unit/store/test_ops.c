@@ -135,7 +135,8 @@ static void find_row(struct world *w, const struct kith_op *op, enum kith_op_kin
 	struct kith_rows rows;
 
 	CHECK_OK(kith_store_read_now(w->store[kith__op_db(load)], &read, &rows));
-	CHECK_EQ(rows.columns, op->count);
+	/* a ratchet comes with its second row */
+	CHECK_EQ(rows.columns, op->count + (load == KITH_OP_LOAD_RATCHET));
 	while (kith_rows_next(&rows)) {
 		if (op->v[0].type == KITH_VALUE_INT
 			    ? rows.v[0].i == op->v[0].i
@@ -229,10 +230,12 @@ TEST(outbox_rows_go_by_range_and_take_their_copies)
 	run(w.store[0], op);
 	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_COPY), 1);
 	run(w.store[0], INTS(OUTBOX_TRY, 5, 3, 777));
-	run(w.store[0], INTS(OUTBOX_RANGE_DELETE, 1, 5, 3)); /* seq 1, 2 */
+	run(w.store[0], INTS(OUTBOX_RANGE_DELETE, 1, 5, 3, 1, 2)); /* seq 1, by its place */
+	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_OUTBOX), 4);
+	run(w.store[0], INTS(OUTBOX_RANGE_DELETE, 1, 5, 3, 1, 9)); /* seq 1, 2 */
 	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_OUTBOX), 3);
 	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_COPY), 0);
-	run(w.store[0], INTS(OUTBOX_RANGE_DELETE, 1, 6, 100)); /* another epoch */
+	run(w.store[0], INTS(OUTBOX_RANGE_DELETE, 1, 6, 100, 1, 9)); /* another epoch */
 	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_OUTBOX), 3);
 	run(w.store[0], INTS(OUTBOX_DELETE, 1));
 	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_OUTBOX), 2);
@@ -241,7 +244,9 @@ TEST(outbox_rows_go_by_range_and_take_their_copies)
 
 TEST(contact_takes_devices_and_ratchets_along)
 {
-	struct kith_op op;
+	struct kith_op op, get = kith_op(KITH_OP_LOAD_RATCHET);
+	struct kith_rows rows;
+	size_t len;
 	struct world w;
 
 	begin(&w);
@@ -249,6 +254,12 @@ TEST(contact_takes_devices_and_ratchets_along)
 	op = INTS(RATCHET_PUT, 1, 1, 1);
 	kith_op_blob(&op, "body", 4);
 	run(w.store[0], op);
+	op = INTS(RATCHET_KEYS_PUT, 1);
+	kith_op_blob(&op, "keys", 4);
+	run(w.store[0], op);
+	CHECK_OK(kith_store_read_now(w.store[0], &get, &rows));
+	CHECK(kith_rows_next(&rows));
+	CHECK_MEM(kith_rows_blob(&rows, 4, &len), "keys", 4);
 	run(w.store[0], INTS(CONVERSATION_DELETE, 1));
 	run(w.store[0], INTS(CONTACT_DELETE, 1));
 	CHECK_EQ(help_rows(w.store[0], KITH_OP_LOAD_DEVICE), 0);

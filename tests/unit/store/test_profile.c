@@ -370,3 +370,22 @@ TEST(sentences_are_never_missing)
 		CHECK(strlen(kith_profile_sentence(status)) > 10);
 	}
 }
+
+TEST(what_counts_as_full_goes_with_the_disk)
+{
+	const uint64_t mib = UINT64_C(1) << 20, reserve = 16 * mib;
+	struct kith__room r;
+
+	r = kith__space_room(1024 * 1024 * mib, reserve);
+	CHECK_EQ(r.low, 64 * mib);
+	CHECK_EQ(r.reserve, 16 * mib);
+	CHECK_EQ(r.plenty, 144 * mib);
+	r = kith__space_room(64 * mib, reserve);
+	CHECK_EQ(r.low, 4 * mib);
+	CHECK_EQ(r.reserve, 4 * mib);
+	CHECK_EQ(r.plenty, 12 * mib);
+	CHECK_EQ(kith__space_room(64 * mib, 0).reserve, 0);
+	/* room that is made is enough before the disk is half empty */
+	for (uint64_t disk = 32 * mib; disk < 8192 * mib; disk += 16 * mib)
+		CHECK(kith__space_room(disk, reserve).plenty <= disk / 2);
+}
