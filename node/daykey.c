@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The key that a user's node goes by in the DHT (dht.md 2): derived from the key of its profile, the
- * day and the number of address changes, so that nobody can follow it and nothing need be stored. A
- * node that serves keeps the key it has; an always-on node uses that of its profile.
+ * The key that a user's node goes by in the DHT (dht.md 2): derived from the key of its profile,
+ * the day and the number of address changes, so that nobody can follow it and nothing need be
+ * stored. A node that serves keeps the key it has; an always-on node uses that of its profile.
  */
 #include <string.h>
 
