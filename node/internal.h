@@ -322,6 +322,8 @@ void kith__tagbook_start(struct kith_node *n, struct kith_contact *c,
 /* A new list version came into use: derive chains and the next root, erase the old one. */
 /* A zeroed further list at the end; NULL: 12 are live, or no memory. */
 struct kith_tag_list *kith__tagbook_add(struct kith_tag_side *s);
+/* Room for a further chain, zeroed, before the list enters the table; NULL: no memory. */
+struct kith_tag_chain *kith__tagbook_chain(struct kith_tag_list *l);
 /* Forgets roots and lists. */
 void kith__tagbook_wipe(struct kith_tag_side *s);
 int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t (*ml)[32],

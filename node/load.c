@@ -506,7 +506,9 @@ static int load_tagchains(struct kith_node *n)
 		l = tag_list(s, (uint32_t)version);
 		if (l == NULL || l->count == KITH_MAILBOXES_MAX)
 			return KITH_E_MALFORMED;
-		chain = &l->chain[l->count++];
+		chain = kith__tagbook_chain(l);
+		if (chain == NULL)
+			return KITH_E_NOMEM;
 		if (!column(&r, 3, chain->ml, 32))
 			return KITH_E_MALFORMED;
 		memcpy(chain->t, t, 32);

@@ -160,10 +160,11 @@ static void pass_list(struct kith_node *n, struct kith_contact *c, struct kith_t
 	for (m = 0; m < l->count; m++) {
 		const struct kith_tag_chain *ch = &l->chain[m];
 
-		if (memcmp(ch->ml, p->s->ml, 32) != 0 || ch->ahead_at <= ch->at)
+		if (memcmp(ch->ml, p->s->ml, 32) != 0 || l->ahead == NULL ||
+		    l->ahead[m].at <= ch->at)
 			continue;
-		memcpy(t, ch->ahead, 32);
-		for (i = ch->ahead_at; i - ch->at < STREAM; i++, p->steps++) {
+		memcpy(t, l->ahead[m].t, 32);
+		for (i = l->ahead[m].at; i - ch->at < STREAM; i++, p->steps++) {
 			kith__tag_only(tag, t);
 			kith__tag_next(t);
 			if (kith_map_get(&p->s->tags, tag, &there))

@@ -29,9 +29,6 @@ void kith__tagtable_forget(struct kith_node *n, const struct kith_contact *c,
 size_t kith__tagtable_words(const struct kith_node *n);
 /* Fills the windows of a receive list's chains. */
 void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l);
-/* Takes all tags of a receive list out of the table; the list itself is unchanged. */
-void kith__tagtable_remove(struct kith_node *n, const struct kith_contact *c,
-			   const struct kith_tag_list *l);
 
 /* ---- outbox.c ---- */
 /* Appends without sealing and without a row; takes nothing over. NULL: full, no memory. */

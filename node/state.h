@@ -92,8 +92,10 @@ struct kith_tag_chain {
 	uint8_t ml[32];
 	uint8_t t[32];
 	uint32_t at; /* t is T_at */
-	uint8_t ahead[32];
-	uint32_t ahead_at; /* receive, memory only: end of the table's window, 0: not in it */
+};
+struct kith_tag_ahead { /* of a receive chain, memory only: T at the end of the table's window */
+	uint8_t t[32];
+	uint32_t at; /* 0: not in the table */
 };
 struct kith_tag_list { /* one direction, one list version */
 	uint32_t version;
@@ -103,8 +105,9 @@ struct kith_tag_list { /* one direction, one list version */
 	uint64_t until_s; /* receive: consumed bits of low..low+1023; send: first 4 B = greatest
 			     index announced in an acked body; end of a superseded list, 0 = current
 			   */
-	unsigned count;
-	struct kith_tag_chain chain[KITH_MAILBOXES_MAX];
+	unsigned count;   /* at most KITH_MAILBOXES_MAX */
+	struct kith_tag_chain *chain; /* `count` of them, on the heap */
+	struct kith_tag_ahead *ahead; /* one per chain once the list is in the table, else NULL */
 };
 struct kith_tag_side {
 	bool has_root;

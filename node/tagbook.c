@@ -57,8 +57,40 @@ struct kith_tag_list *kith__tagbook_add(struct kith_tag_side *s)
 	return list;
 }
 
+struct kith_tag_chain *kith__tagbook_chain(struct kith_tag_list *l)
+{
+	struct kith_tag_chain *chain;
+
+	KITH_ASSERT(l->count < KITH_MAILBOXES_MAX && l->ahead == NULL);
+	chain = kith_alloc_zero(NULL, l->count + 1, sizeof(*chain));
+	if (chain == NULL)
+		return NULL;
+	if (l->chain != NULL) {
+		memcpy(chain, l->chain, l->count * sizeof(*chain));
+		kith_wipe(l->chain, l->count * sizeof(*chain));
+	}
+	kith_alloc_free(NULL, l->chain);
+	l->chain = chain;
+	return &chain[l->count++];
+}
+
+static void list_wipe(struct kith_tag_list *l)
+{
+	if (l->chain != NULL)
+		kith_wipe(l->chain, l->count * sizeof(*l->chain));
+	if (l->ahead != NULL)
+		kith_wipe(l->ahead, l->count * sizeof(*l->ahead));
+	kith_alloc_free(NULL, l->chain);
+	kith_alloc_free(NULL, l->ahead);
+	kith_wipe(l, sizeof(*l));
+}
+
 void kith__tagbook_wipe(struct kith_tag_side *s)
 {
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		list_wipe(&s->list[i]);
 	if (s->list != NULL)
 		kith_wipe(s->list, s->cap * sizeof(*s->list));
 	kith_alloc_free(NULL, s->list);
@@ -100,6 +132,7 @@ void kith__tagbook_start(struct kith_node *n, struct kith_contact *c,
 int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t (*ml)[32],
 		       unsigned count)
 {
+	struct kith_tag_chain *chain = NULL;
 	struct kith_tag_list *l;
 	uint32_t v;
 	unsigned i;
@@ -114,16 +147,24 @@ int kith__tagbook_list(struct kith_tag_side *s, uint32_t version, const uint8_t 
 	v = s->count == 0 && s->root_version == 0 ? version : s->root_version; /* base */
 	if (version < v || version - v > VERSIONS_AT_ONCE)
 		return KITH_E_STATE;
+	if (count > 0) {
+		chain = kith_alloc_zero(NULL, count, sizeof(*chain));
+		if (chain == NULL)
+			return KITH_E_NOMEM;
+	}
+	l = kith__tagbook_add(s);
+	if (l == NULL) {
+		kith_alloc_free(NULL, chain);
+		return KITH_E_NOMEM;
+	}
 	for (; v < version; v++)
 		kith__tag_root_next(s->root, s->root);
-	for (i = 0; i < s->count; i++)
+	for (i = 0; i + 1 < s->count; i++)
 		s->list[i].live = false;
-	l = kith__tagbook_add(s);
-	if (l == NULL)
-		return KITH_E_NOMEM;
 	l->version = version;
 	l->live = true;
 	l->count = count;
+	l->chain = chain;
 	for (i = 0; i < count; i++) {
 		memcpy(l->chain[i].ml, ml[i], 32);
 		kith__tag_init(l->chain[i].t, s->root, ml[i], version);
@@ -325,7 +366,8 @@ void kith__tagbook_drop(struct kith_node *n, struct kith_contact *c, int dir, un
 	KITH_ASSERT(i < s->count);
 	list_rows_delete(n, c, dir, s->list[i].version);
 	if (dir == 1)
-		kith__tagtable_remove(n, c, &s->list[i]);
+		kith__tagtable_forget(n, c, &s->list[i], STREAM);
+	list_wipe(&s->list[i]);
 	memmove(&s->list[i], &s->list[i + 1], (s->count - i - 1) * sizeof(s->list[0]));
 	s->count--;
 	kith_wipe(&s->list[s->count], sizeof(s->list[0]));

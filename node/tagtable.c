@@ -11,7 +11,7 @@
  * an open request is looked up.
  *
  * Farther indices, up to 1,024, are found by a pass over the chains: mbox_sieve.c. `ahead` of a
- * chain is T at the end of its window, so moving the base by k costs 2 k steps.
+ * list is T at the end of its window, so moving the base by k costs 2 k steps.
  */
 #include <string.h>
 
@@ -207,18 +207,24 @@ void kith__tagtable_extend(struct kith_node *n, struct kith_contact *c, struct k
 
 	if (window > STREAM)
 		window = STREAM;
+	if (l->ahead == NULL && l->count > 0) {
+		l->ahead = kith_alloc_zero(NULL, l->count, sizeof(*l->ahead));
+		if (l->ahead == NULL) /* as in expect() */
+			return;
+	}
 	for (m = 0; m < l->count; m++) {
+		struct kith_tag_ahead *ah = &l->ahead[m];
 		struct kith_tag_chain *ch = &l->chain[m];
 
-		if (ch->ahead_at <= ch->at) {
-			memcpy(ch->ahead, ch->t, 32);
-			ch->ahead_at = ch->at;
+		if (ah->at <= ch->at) {
+			memcpy(ah->t, ch->t, 32);
+			ah->at = ch->at;
 		}
-		for (; ch->ahead_at - ch->at < window; ch->ahead_at++) {
-			kith__tag_only(tag, ch->ahead);
-			kith__tag_next(ch->ahead);
-			expect(n, word_of(b, tag, who, m, l->version, ch->ahead_at));
-			kith__sieve_expected(n, ch->ml, tag, c, l->version, ch->ahead_at);
+		for (; ah->at - ch->at < window; ah->at++) {
+			kith__tag_only(tag, ah->t);
+			kith__tag_next(ah->t);
+			expect(n, word_of(b, tag, who, m, l->version, ah->at));
+			kith__sieve_expected(n, ch->ml, tag, c, l->version, ah->at);
 		}
 	}
 }
@@ -236,22 +242,13 @@ void kith__tagtable_forget(struct kith_node *n, const struct kith_contact *c,
 		struct kith_tag_chain *ch = &l->chain[m];
 
 		for (i = 0; i < by; i++, ch->at++) {
-			if (ch->at < ch->ahead_at) {
+			if (l->ahead != NULL && ch->at < l->ahead[m].at) {
 				kith__tag_only(tag, ch->t);
 				unexpect(b, word_of(b, tag, who, m, l->version, ch->at));
 			}
 			kith__tag_next(ch->t);
 		}
 	}
-}
-
-void kith__tagtable_remove(struct kith_node *n, const struct kith_contact *c,
-			   const struct kith_tag_list *l)
-{
-	struct kith_tag_list copy = *l;
-
-	kith__tagtable_forget(n, c, &copy, STREAM);
-	kith_wipe(&copy, sizeof(copy));
 }
 
 size_t kith__tagtable_words(const struct kith_node *n)
@@ -280,7 +277,7 @@ static void enter(struct kith_node *n, struct kith_contact *c, struct kith_tag_l
 
 	kith__tagtable_extend(n, c, l);
 	for (m = 0; m < l->count; m++)
-		*live += l->chain[m].ahead_at - l->chain[m].at;
+		*live += l->ahead == NULL ? 0 : l->ahead[m].at - l->chain[m].at;
 }
 
 static void enter_anew(struct kith_node *n, struct kith_contact *c, struct kith_tag_list *l,
@@ -289,8 +286,8 @@ static void enter_anew(struct kith_node *n, struct kith_contact *c, struct kith_
 	unsigned m;
 
 	(void)ctx;
-	for (m = 0; m < l->count; m++)
-		l->chain[m].ahead_at = 0;
+	for (m = 0; l->ahead != NULL && m < l->count; m++)
+		l->ahead[m].at = 0;
 	kith__tagtable_extend(n, c, l);
 }
 

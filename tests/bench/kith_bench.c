@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * kith-bench GROUP.. [--json] [--quick] [--bin DIR] [--dir DIR]: figures of this build on this
- * machine. Run it on a quiet machine, built with the preset release. Names are stable; what they
- * mean is in tests/bench/kith_bench.md.
+ * kith-bench GROUP.. [--json] [--quick] [--settle S] [--bin DIR] [--dir DIR]: figures of this
+ * build on this machine. Run it on a quiet machine, built with the preset release. Names are
+ * stable; what they mean is in tests/bench/kith_bench.md.
  */
 #include "tests/bench/kith_bench.h"
 
@@ -101,7 +101,8 @@ static const struct {
 
 static int usage(void)
 {
-	(void)fputs("usage: kith-bench GROUP.. [--json] [--quick] [--bin DIR] [--dir DIR]\n"
+	(void)fputs("usage: kith-bench GROUP.. [--json] [--quick] [--settle S] [--bin DIR] "
+		    "[--dir DIR]\n"
 		    "groups:",
 		    stderr);
 	for (size_t i = 0; i < GROUPS; i++)
@@ -145,6 +146,8 @@ int main(int argc, char **argv)
 			bench_options.json = true;
 		} else if (strcmp(argv[i], "--quick") == 0) {
 			bench_options.quick = true;
+		} else if (strcmp(argv[i], "--settle") == 0 && i + 1 < argc) {
+			bench_options.settle_ms = 1000 * (int)strtol(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--bin") == 0 && i + 1 < argc) {
 			bench_options.bin = argv[++i];
 		} else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) {

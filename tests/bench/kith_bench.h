@@ -11,6 +11,7 @@
 /* What the command line asked for. */
 struct bench_options {
 	bool json, quick;
+	int settle_ms;   /* idle: contact.* alone, after this wait; 0 = all, after the usual one */
 	const char *bin; /* folder of kithd */
 	const char *dir; /* where folders for profiles are made; NULL = /tmp */
 };

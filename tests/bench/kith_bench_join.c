@@ -175,6 +175,8 @@ static bool quiet(void)
 	for (unsigned i = peers; i < n; i++)
 		if (!user(&nodes[i], i, nodes[i % peers].hint))
 			return bench_fail("idle: node %u does not start", i) == 0;
+	if (bench_options.settle_ms > 0)
+		return true;
 	(void)poll(NULL, 0, ms); /* settling */
 	u = usage_of(n);
 	begin = bench_us();
@@ -186,6 +188,13 @@ static bool quiet(void)
 	bench_row("idle.sent", (v.sent - u.sent) / s / n, "B/s", n);
 	bench_row("idle.wakeups", (v.switches - u.switches) / s / n, "1/s", n);
 	return true;
+}
+
+static int settle_ms(void)
+{
+	if (bench_options.settle_ms > 0)
+		return bench_options.settle_ms;
+	return bench_options.quick ? QUICK_SETTLE_MS : SETTLE_MS;
 }
 
 /* `count` more contacts of `hub`, from node `first` on; then until what their coming set going is
@@ -201,7 +210,7 @@ static bool more_friends(struct bench_node *hub, unsigned first, unsigned count)
 	deadline = bench_us() + 30e6;
 	while (bench_node_number(hub, "contacts_online", NULL) < count && bench_us() < deadline)
 		(void)poll(NULL, 0, 50);
-	(void)poll(NULL, 0, bench_options.quick ? QUICK_SETTLE_MS : SETTLE_MS);
+	(void)poll(NULL, 0, settle_ms());
 	return true;
 }
 
@@ -218,7 +227,7 @@ static bool friends(void)
 
 	if (!user(hub, BENCH_NODES_MAX - 1, nodes[0].hint))
 		return false;
-	(void)poll(NULL, 0, bench_options.quick ? QUICK_SETTLE_MS : SETTLE_MS / 2);
+	(void)poll(NULL, 0, settle_ms() / 2);
 	alone = bench_node_rss(hub);
 	if (!more_friends(hub, from, first))
 		return false;

@@ -287,6 +287,7 @@ static unsigned run_sieve(struct kith__fetcher *r, kith_time until)
 /* Contacts 2.. with one list at both mailboxes each. */
 static void crowd(struct kith_contact *many, unsigned count)
 {
+	struct kith_tag_list *l;
 	unsigned i;
 
 	kith_alloc_free(NULL, n->contact);
@@ -296,11 +297,16 @@ static void crowd(struct kith_contact *many, unsigned count)
 	for (i = 0; i < count; i++) {
 		many[i].id = i + 2;
 		many[i].in_dirty_list = true;
-		CHECK(kith__tagbook_add(&many[i].recv) != NULL);
-		many[i].recv.list[0] = c->recv.list[0];
+		l = kith__tagbook_add(&many[i].recv);
+		CHECK(l != NULL);
+		l->version = c->recv.list[0].version;
+		l->live = true;
 		for (unsigned m = 0; m < 2; m++) {
-			kith_rng_fill(&rng, many[i].recv.list[0].chain[m].t, 32);
-			many[i].recv.list[0].chain[m].ahead_at = 0;
+			struct kith_tag_chain *chain = kith__tagbook_chain(l);
+
+			CHECK(chain != NULL);
+			memcpy(chain->ml, c->recv.list[0].chain[m].ml, 32);
+			kith_rng_fill(&rng, chain->t, 32);
 		}
 		n->contact[i + 1] = &many[i];
 	}
@@ -429,7 +435,7 @@ TEST(tagbook_table_made_anew)
 	for (round = 0; round < 5; round++) {
 		for (i = 0; i < 40; i++) {
 			kith_rng_fill(&rng, many[i].recv.list[0].chain[0].t, 32);
-			many[i].recv.list[0].chain[0].ahead_at = 0;
+			many[i].recv.list[0].ahead[0].at = 0;
 		}
 		kith__tagbook_changed(n);
 		CHECK(kith__tagtable_words(n) <= 41u * 2 * NEAR * 5 / 4 + 256);
