@@ -113,7 +113,6 @@ void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r)
 			kith_node_portmap_reply(k->node, r, now);
 		return;
 	}
-	k->portmap_there = false;
 	kith__kithd_say(k, KITH_LOG_WARN, "kith-portmap has ended; UPnP is not tried any more.");
 	kith__kithd_portmap_close(k);
 	if (k->node != NULL)
