@@ -82,7 +82,8 @@ tidy_first() {
 staged_install() {
 	rm -rf build/stage
 	DESTDIR=$PWD/build/stage cmake --install build/release --prefix /usr
-	for file in bin/kith sbin/kithd bin/kith-sim share/man/man1/kith.1 \
+	for file in bin/kith sbin/kithd sbin/kith-portmap bin/kith-sim share/man/man1/kith.1 \
+		share/man/man8/kith-portmap.8 \
 		share/man/man1/kith-sim.1 share/man/man8/kithd.8 share/man/man5/kithd.conf.5; do
 		[ -s "build/stage/usr/$file" ] || { echo "not installed: $file"; return 1; }
 	done
