@@ -85,6 +85,7 @@
 #define KITH_OUTBOX_MAX        65536u   /* un-acked frames */
 #define KITH_REQUEST_BITS_MAX  24u      /* work a knock record may ask: 3.4 s on one core */
 #define KITH_UNACKED_MAX       900u     /* per sending chain: below the skip limit */
+#define KITH_EPOCH_AHEAD_S     172800u  /* a session epoch may be 2 days ahead of our clock */
 #define KITH_SKIP_CHAIN_MAX    1000u    /* skipped keys per chain */
 #define KITH_SKIP_CONTACT_MAX  2000u    /* skipped keys stored per contact */
 #define KITH_MAILBOXES_MAX     8u       /* listed by one user */

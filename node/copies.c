@@ -218,6 +218,7 @@ static void copy_failed(struct kith_node *n, struct kith_out *o, struct kith_cop
 
 	copy->state = KITH_COPY_FAILED;
 	copy->tries++;
+	copy->taken = status == KITH_E_EXISTS;
 	if (gone) { /* the box is well: other bytes under the tag, or a tombstone: the ack will tell
 		     */
 		copy->next = n->now + (kith_time)GONE_S * KITH_US_PER_S;
@@ -316,6 +317,17 @@ static void move_list(struct kith_node *n, struct kith_contact *c, struct kith_o
 		return;
 	kith__copies_end(n, c, o, MOVED_MS, true);
 	o->has_index = false;
+}
+
+/* Somebody put other bytes under its tag everywhere it was tried: another index. */
+static bool squatted(const struct kith_out *o)
+{
+	unsigned i;
+
+	for (i = 0; i < o->copies; i++)
+		if (o->copy[i].state != KITH_COPY_FAILED || !o->copy[i].taken)
+			return false;
+	return o->copies > 0 && o->has_index && o->anew < ANEW_MAX;
 }
 
 /* Kept, and yet the peer, who was there since, has not acked it: its mailboxes did not list or give
@@ -460,7 +472,7 @@ kith_time kith__copies_run(struct kith_node *n, struct kith_contact *c, struct k
 	if (c->boxes == 0 || kith__tagbook_version(c) == 0)
 		return KITH_NEVER;
 	move_list(n, c, o);
-	if (overlooked(n, c, o))
+	if (squatted(o) || overlooked(n, c, o))
 		put_anew(n, c, o);
 	next = begin_missing(n, c, o);
 	if (!kith__durable(n, o->batch)) {

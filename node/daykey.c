@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The key that a user's node goes by in the DHT (dht.md 2): derived from the key of its profile,
- * the day and the number of address changes, so that nobody can follow it and nothing need be
- * stored. A node that serves keeps the key it has; an always-on node uses that of its profile.
+ * The key that the DHT goes by (dht.md 2). A user's node asks and publishes as a client under a key
+ * of the day, which no table holds and nobody can follow; while it serves (reach.c) it keeps the
+ * key it has. An always-on node serves under the key of its profile from the start.
  */
 #include <string.h>
 
 #include "node/internal.h"
-
-#define DAY_S 86400u
 
 void kith__daykey(const struct kith_node *n, uint8_t secret[static 32])
 {
@@ -42,13 +40,15 @@ void kith__daykey_moved(struct kith_node *n)
 {
 	if (n->cfg.role == KITH_ROLE_ALWAYS_ON)
 		return;
+	n->dht_server = false; /* until it is known whether others reach the new place */
+	kith_dht_set_mode(n->dht, KITH_DHT_CLIENT, 0, n->now);
 	n->key_changes++;
 	renew(n);
 }
 
 void kith__daykey_tick(struct kith_node *n)
 {
-	uint64_t day = kith__wall_s(n) / DAY_S;
+	uint64_t day = kith__wall_s(n) / KITH_DAY_S;
 
 	if (n->cfg.role == KITH_ROLE_ALWAYS_ON || n->dht_server || day == n->key_day)
 		return;

@@ -156,10 +156,12 @@ bool kith__seek_dht(struct kith_node *n,
  * under a slot of P or on its link (`ik`: whose; NULL: any). */
 struct kith__request_way {
 	bool from_contact;
+	bool last; /* it will not be tried again */
 	const uint8_t *ml, *ik;
 	uint64_t day;
 };
-/* False: no memory or room now, nothing changed; try again. */
+/* False: not now, nothing changed, try again: no memory, or mailboxes still hold blobs of the
+ * session that it would end. */
 bool kith__request_arrived(struct kith_node *n, const struct kith__request_way *way,
 			   const uint8_t inner[static KITH_INNER]);
 /* A's side: a full frame under the answer tags of open request `i`; true when it opened as accept.
@@ -201,6 +203,11 @@ bool kith__twin_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__twin_record(struct kith_node *n, const struct kith_own_presence *p, uint64_t period,
 		       const uint8_t *record);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
+/* daykey.c: the key that the DHT goes by. */
+void kith__daykey(const struct kith_node *n, uint8_t secret[static 32]);
+void kith__daykey_moved(struct kith_node *n); /* other own addresses: another key */
+void kith__daykey_tick(struct kith_node *n);  /* another day: another key, unless we serve */
+
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
 /* Somebody at `from` sees us at `addr`. */
@@ -210,10 +217,6 @@ void kith__observed_clear(struct kith_node *n); /* the network changed */
 /* reach.c: the one place that acts on reachability: DHT mode, advertised endpoint. */
 void kith__reachable(struct kith_node *n, enum kith_reach reach, const struct kith_addr *endpoint);
 void kith__reach_init(struct kith_node *n);
-/* daykey.c: a client's key in the DHT is of the day and of its addresses. */
-void kith__daykey(const struct kith_node *n, uint8_t secret[static 32]);
-void kith__daykey_moved(struct kith_node *n); /* other own addresses */
-void kith__daykey_tick(struct kith_node *n);
 void kith__reach_gateway(struct kith_node *n, const struct kith_addr *addrs, size_t count);
 void kith__reach_tick(struct kith_node *n); /* also after anything else that may change it */
 bool kith__reach_input(struct kith_node *n, const struct kith_dgram_in *in); /* true: ours */
@@ -470,6 +473,8 @@ void kith__choose_free(struct kith_node *n);
 void kith__fetch_cursor_loaded(struct kith_node *n, const uint8_t ml[static 32], uint64_t secret,
 			       uint32_t day, uint32_t pos); /* load.c: a row of CURSOR */
 void kith__fetch_free(struct kith_node *n);
+/* Blobs of the present session of a contact that are listed and not yet read. */
+bool kith__wants_of(const struct kith_node *n, uint64_t contact);
 /* The session of a contact ended: what is listed under its tags is wanted no more. */
 void kith__wants_forget(struct kith_node *n, uint64_t contact);
 void kith__fetch_back(struct kith_node *n); /* all cursors, with rows, as far back as blobs stand */

@@ -61,14 +61,16 @@ unsigned kith__listed(const struct kith_node *n)
 	return count;
 }
 
-void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32])
+void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32], uint64_t by)
 {
 	struct kith_own_box *b = kith__own_box(n, ml);
 
-	if (b == NULL || (b->audit_at != 0 && n->now < b->audit_at + S(3600)))
+	if (b == NULL || (b->audit_at != 0 && n->now < b->audit_at + S(3600)) ||
+	    (by != 0 && b->audit_by == by))
 		return;
 	kith_log_add(n->log, n->now, KITH_LOG_INFO, "an own mailbox does not do what it says");
 	b->audit_at = n->now;
+	b->audit_by = by;
 	b->audits += b->audits < 255 ? 1 : 0;
 	kith__row_own_box(n, b);
 	kith__version_soon(n);
@@ -174,7 +176,7 @@ void kith__choose_answered(struct kith_node *n, struct kith_own_box *b,
 	bool back = b->fails > 0;
 
 	if (b->listed && memcmp(b->e.mk, info->mk, 32) != 0) { /* all it had promised is gone */
-		kith__own_doubt(n, b->e.ml);
+		kith__own_doubt(n, b->e.ml, 0);
 		memcpy(b->e.mk, info->mk, 32);
 		b->rekeyed = true;
 		kith__row_own_box(n, b);

@@ -135,7 +135,7 @@ static void open_link(struct kith_node *n, unsigned i, const struct kith_own_box
 /* What no honest mailbox does: not again before long. */
 static void lied(struct kith_node *n, unsigned i)
 {
-	kith__own_doubt(n, n->fetch->reader[i].ml);
+	kith__own_doubt(n, n->fetch->reader[i].ml, 0);
 	kith__reader_failed(n, i, false);
 	n->fetch->reader[i].next_open = n->now + kith_rng_jitter(n->rng, S(LIST_S), 25);
 }

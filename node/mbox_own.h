@@ -84,8 +84,9 @@ struct kith_own_box *kith__own_box(struct kith_node *n, const uint8_t ml[static 
 unsigned kith__listed(const struct kith_node *n);
 int kith__own_score(const struct kith_node *n, const struct kith_own_box *b);
 /* It listed what it does not give, gave what it was not given, or lists without end: at most one
- * failed audit an hour. */
-void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32]);
+ * failed audit an hour. `by`: the contact whose message it was, 0 = none. A contact could do all of
+ * that itself with its own copies, so two in a row by one contact count once. */
+void kith__own_doubt(struct kith_node *n, const uint8_t ml[static 32], uint64_t by);
 /* A version is wanted soon: the set of good mailboxes changed. */
 void kith__version_soon(struct kith_node *n);
 /* Makes a new version if the set that should be listed differs from the listed one. */

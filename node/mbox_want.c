@@ -20,13 +20,14 @@
 
 #include "node/mbox_own.h"
 
-#define HITS     8u
-#define SLOW     (3u * KITH_US_PER_S)
-#define TRIES    12u
-#define CROWD    512u /* wants: asked for although their mailbox is still being listed */
-#define GATE_US  50000u
-#define DELETE_S KITH__DAY_S /* the sender normally deletes before */
-#define EXPIRY_S (31u * KITH__DAY_S)
+#define HITS      8u
+#define SLOW      (3u * KITH_US_PER_S)
+#define TRIES     12u
+#define WAITS_MAX 2u   /* a new session waits so often for blobs of the one before: 70 s */
+#define CROWD     512u /* wants: asked for although their mailbox is still being listed */
+#define GATE_US   50000u
+#define DELETE_S  KITH__DAY_S /* the sender normally deletes before */
+#define EXPIRY_S  (31u * KITH__DAY_S)
 
 static bool same_key(const struct kith__want *a, const struct kith__want *b)
 {
@@ -63,6 +64,25 @@ static bool leave_place(struct kith_fetch *f, size_t i, unsigned k)
 		return true;
 	remove_want(f, i);
 	return false;
+}
+
+/* All of a contact are asked of one mailbox where it has them, so that they come in order. */
+static void go_home(struct kith_fetch *f, struct kith__want *w)
+{
+	struct kith__place first = w->place[0];
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < f->wants; i++)
+		if (&f->want[i] != w && f->want[i].contact == w->contact && !f->want[i].knock)
+			break;
+	if (i == f->wants || w->asked || w->knock || f->want[i].places == 0)
+		return;
+	for (k = 1; k < w->places; k++)
+		if (w->place[k].reader == f->want[i].place[0].reader) {
+			w->place[0] = w->place[k];
+			w->place[k] = first;
+		}
 }
 
 void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned reader,
@@ -104,6 +124,7 @@ void kith__want_add(struct kith_node *n, const struct kith__want *key, unsigned 
 		return;
 	w->place[w->places].reader = reader;
 	memcpy(w->place[w->places++].tag, tag, 16);
+	go_home(f, w);
 }
 
 bool kith__wants_at(const struct kith_node *n, unsigned reader)
@@ -129,6 +150,17 @@ void kith__wants_leave(struct kith_node *n, unsigned reader)
 		for (k = f->want[i].places; k-- > 0;)
 			if (f->want[i].place[k].reader == reader && !leave_place(f, i, k))
 				break;
+}
+
+bool kith__wants_of(const struct kith_node *n, uint64_t contact)
+{
+	const struct kith_fetch *f = n->fetch;
+	size_t i;
+
+	for (i = 0; f != NULL && i < f->wants; i++)
+		if (!f->want[i].knock && f->want[i].request < 0 && f->want[i].contact == contact)
+			return true;
+	return false;
 }
 
 void kith__wants_forget(struct kith_node *n, uint64_t contact)
@@ -304,6 +336,7 @@ static enum outcome take_knock(struct kith_node *n, const struct kith__want *w,
 
 	for (i = 0; i < secrets; i++) {
 		const struct kith__request_way way = {.from_contact = !s[i].cap,
+						      .last = w->tries >= WAITS_MAX,
 						      .ml = ml,
 						      .day = w->epoch};
 
@@ -404,7 +437,7 @@ static void bad_copy(struct kith_node *n, size_t i, unsigned k)
 	struct kith__want *w = &n->fetch->want[i];
 	struct kith__place bad = w->place[k];
 
-	kith__own_doubt(n, n->fetch->reader[bad.reader].ml);
+	kith__own_doubt(n, n->fetch->reader[bad.reader].ml, w->contact);
 	memmove(&w->place[k], &w->place[k + 1], (w->places - k - 1) * sizeof(bad));
 	w->place[w->places - 1] = bad;
 	w->asked = false;

@@ -503,7 +503,7 @@ static int start_engines(struct kith_node *n)
 	dc.alloc = n->alloc;
 	dc.log = n->log;
 	dc.network = n->cfg.network;
-	n->key_day = kith__wall_s(n) / 86400u;
+	n->key_day = kith__wall_s(n) / KITH_DAY_S;
 	kith__daykey(n, dc.node_secret);
 	dc.mode = n->cfg.role == KITH_ROLE_ALWAYS_ON ? KITH_DHT_SERVER : KITH_DHT_CLIENT;
 	dc.services = n->mailbox != NULL ? KITH_DHT_MAILBOX : 0;

@@ -218,7 +218,8 @@ static void delete_range(struct kith_node *n, const struct kith_contact *c, uint
 	kith__put(n, &op);
 }
 
-/* T before the lowest un-acked index of each list version is erased. */
+/* T before the lowest un-acked index of each list version is erased. Who waited for an index takes
+ * one before those after him. */
 static void indices_end(struct kith_node *n, struct kith_contact *c)
 {
 	unsigned l;
@@ -236,6 +237,9 @@ static void indices_end(struct kith_node *n, struct kith_contact *c)
 		}
 		kith__tagbook_acked(c, list->version, low);
 	}
+	for (i = 0; i < c->put; i++)
+		if (!c->out[i]->has_index)
+			c->out[i]->put_due = n->now;
 	kith__dirty(n, c, false, false, true);
 }
 

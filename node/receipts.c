@@ -200,6 +200,10 @@ static void mailbox_ack(struct kith_node *n, struct kith_contact *c)
 {
 	uint32_t index;
 
+	if (n->hold) { /* nothing is sealed yet (twin.c) */
+		ack_due(n, c, n->now + KITH_US_PER_S);
+		return;
+	}
 	ack_due(n, c, n->now + RETRY); /* unless a mailbox takes it */
 	if (c->session != 0) {
 		kith__ack_owe(n, c, true);

@@ -9,8 +9,7 @@
 
 #include "node/session.h"
 
-#define SEEN_S  2592000u /* 30 d, as every frame */
-#define AHEAD_S 172800u  /* what a peer may claim of its own epochs */
+#define SEEN_S 2592000u /* 30 d, as every frame */
 
 static int open_accept(struct kith_node *n, struct kith_contact *c,
 		       const struct kith_open_request *r, const uint8_t inner[static KITH_INNER],
@@ -87,7 +86,7 @@ static int take_session(struct kith_node *n, struct kith_contact *c, struct kith
 			struct kith_accept *a, struct kith_ratchet *ratchet)
 {
 	struct kith__fresh f;
-	uint64_t most = kith__wall_s(n) + AHEAD_S;
+	uint64_t most = kith__wall_s(n) + KITH_EPOCH_AHEAD_S;
 	int status;
 
 	if (a->session_epoch > most) /* it would make all of its later requests void */

@@ -15,8 +15,7 @@
 #include "base/text.h"
 #include "node/session.h"
 
-#define EPOCH_AHEAD_S 172800u  /* a request may be 2 days ahead of our clock */
-#define SEEN_S        3196800u /* 37 d: as long as the prekey that opens it */
+#define SEEN_S 3196800u /* 37 d: as long as the prekey that opens it */
 
 #define RENEWED_ALIVE_MS (86400u * UINT64_C(1000))
 
@@ -250,7 +249,7 @@ static bool counts(struct kith_node *n, struct kith_contact *c, const struct kit
 
 /* What a request from somebody we know means; NOTFOUND: from nobody we know. */
 static int from_known(struct kith_node *n, const struct kith_request *q,
-		      const uint8_t root[static 32])
+		      const uint8_t root[static 32], bool last)
 {
 	struct kith_contact *c = kith__contact_by_ik(n, q->ik);
 
@@ -265,6 +264,8 @@ static int from_known(struct kith_node *n, const struct kith_request *q,
 			return accept_request(n, q, root, NULL, &c);
 		return KITH_OK;
 	case KITH_CONTACT_ACCEPTED:
+		if (!last && kith__wants_of(n, c->id))
+			return KITH_E_STATE; /* what came before it is read before its keys go */
 		return counts(n, c, q) ? accept_request(n, q, root, NULL, &c) : KITH_OK;
 	case KITH_CONTACT_REFUSED:
 	case KITH_CONTACT_REMOVED: break;
@@ -299,18 +300,18 @@ static int pending_add(struct kith_node *n, const struct kith_pending *p,
 
 /* It opened: true when it is dealt with, false when memory or room was missing. */
 static bool opened(struct kith_node *n, struct kith_pending *p,
-		   const uint8_t inner[static KITH_INNER])
+		   const uint8_t inner[static KITH_INNER], bool last)
 {
 	uint8_t no[16];
 	uint32_t known;
 	int status = KITH_OK;
 
-	if (p->q.session_epoch > kith__wall_s(n) + EPOCH_AHEAD_S ||
+	if (p->q.session_epoch > kith__wall_s(n) + KITH_EPOCH_AHEAD_S ||
 	    memcmp(p->q.ik, n->id->ik, 32) == 0)
 		return true;
 	kith__request_refusal(no, p->q.ik, p->q.session_epoch);
 	if (!kith_map_get(&n->seen, no, &known)) {
-		status = from_known(n, &p->q, p->root);
+		status = from_known(n, &p->q, p->root, last);
 		if (status == KITH_E_NOTFOUND) /* kind 2 is for contacts */
 			status = p->q.kind == KITH_REQUEST_FIRST ? pending_add(n, p, inner)
 								 : KITH_OK;
@@ -346,7 +347,7 @@ bool kith__request_arrived(struct kith_node *n, const struct kith__request_way *
 	if ((way->from_contact || p->work >= n->cfg.work_bits) &&
 	    open_request(n, p, inner) == KITH_OK &&
 	    (way->ik == NULL || memcmp(p->q.ik, way->ik, 32) == 0))
-		done = opened(n, p, inner);
+		done = opened(n, p, inner, way->last);
 	kith_wipe(p, sizeof(*p));
 	kith_alloc_free(n->alloc, p);
 	return done;

@@ -226,6 +226,20 @@ void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
 	kith__put(n, &op);
 }
 
+/* Greater than all before. What was drawn under a clock far ahead counts for nothing: no peer takes
+ * an epoch more than two days ahead, so nobody has it, and going on from it would never end. */
+static uint32_t next_epoch(const struct kith_node *n, const struct kith_contact *c)
+{
+	uint32_t now = (uint32_t)kith__wall_s(n), epoch = now;
+	const uint32_t last[] = {c->epoch_own, c->epoch, n->epoch == 0 ? 0 : n->epoch - 1};
+	unsigned i;
+
+	for (i = 0; i < sizeof(last) / sizeof(last[0]); i++)
+		if (last[i] >= epoch && last[i] < now + KITH_EPOCH_AHEAD_S)
+			epoch = last[i] + 1;
+	return epoch;
+}
+
 static void fill_request(const struct kith_node *n, const struct kith_contact *c,
 			 const struct kith_list *own, struct kith_request *q)
 {
@@ -238,13 +252,7 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 	kith__mailbox_secret(q->ms, n->id->presence[0].p);
 	q->list_version = own->version;
 	q->created_s = kith__wall_s(n);
-	q->session_epoch = (uint32_t)q->created_s;
-	if (q->session_epoch <= c->epoch_own)
-		q->session_epoch = c->epoch_own + 1;
-	if (q->session_epoch <= c->epoch)
-		q->session_epoch = c->epoch + 1;
-	if (q->session_epoch < n->epoch)
-		q->session_epoch = n->epoch;
+	q->session_epoch = next_epoch(n, c);
 	q->count = own->count;
 	for (i = 0; i < own->count; i++) {
 		memcpy(q->box[i].ml, own->box[i].ml, 32);

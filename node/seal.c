@@ -27,11 +27,18 @@ uint32_t kith__seal_ahead(const struct kith_contact *c)
 	return (uint32_t)kith__outbox_waiting(c) < ns ? (uint32_t)kith__outbox_waiting(c) : ns;
 }
 
+/* The un-acked ones are taken for the last of the chain, so that their acks count. */
 static void know_chain(struct kith_contact *c)
 {
+	uint32_t ns = c->ratchet->has_cks ? c->ratchet->ns : 0;
+	uint32_t waiting = (uint32_t)kith__outbox_waiting(c);
+	uint32_t i;
+
 	if (c->chain_known)
 		return;
-	c->chain_seen = (c->ratchet->has_cks ? c->ratchet->ns : 0) - kith__seal_ahead(c);
+	for (i = 0; i < waiting; i++)
+		c->out[i]->chain_n = ns + i < waiting ? UINT32_MAX : ns + i - waiting;
+	c->chain_seen = ns - kith__seal_ahead(c);
 	c->chain_known = true;
 }
 

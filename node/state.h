@@ -75,6 +75,7 @@ struct kith_own_box {
 	kith_time next_probe, next_list;
 	unsigned fails, audits; /* audits: failed ones */
 	kith_time audit_at;     /* of the last failed one */
+	uint64_t audit_by;      /* and the contact that showed it */
 	bool rekeyed;           /* another MK since it was listed */
 };
 #define KITH_OWN_BOXES_MAX 16u
@@ -135,6 +136,7 @@ struct kith_copy {
 	kith_time next;
 	uint64_t check_ms; /* KEPT: audited then (mbox_audit.c) */
 	bool audited;      /* its bytes were asked for, since the start */
+	bool taken;        /* FAILED: other bytes stand under its tag */
 };
 struct kith_out { /* one un-acked frame, or a text part waiting for its turn (frame NULL) */
 	uint64_t id, message;
@@ -363,8 +365,8 @@ struct kith_node {
 	bool dht_server;
 	uint32_t test_call; /* who waits for a network test; 0 = nobody */
 	bool dht_ready;
-	uint32_t key_changes; /* of the own addresses */
-	uint64_t key_day;     /* of the key that the DHT goes by */
+	uint32_t key_changes; /* of the own addresses; with the day, the key that the DHT goes by */
+	uint64_t key_day;
 	kith_time started, phase_since;
 	enum kith_node_phase phase;
 	struct kith_tagbook *tagbook;

@@ -284,15 +284,14 @@ static int copy_slice(struct kith_store_backup *b)
 }
 
 /* What a backup does not hold. The newest event stays for its number alone. `%d` = rows a slice;
- * those without are one statement over few rows. */
+ * those without are one statement over few rows. Frames in the outbox stay: their
+ * rows hold the text too, and a restored node seals it anew. */
 static const char *const strips[] = {
-	"DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE"
-	" seq<(SELECT MAX(seq) FROM event) LIMIT %d)",
+	("DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE"
+	 " seq<(SELECT MAX(seq) FROM event) LIMIT %d)"),
 	"DELETE FROM token",
 	"UPDATE ratchet SET may_send=0",
-	"UPDATE device SET links=NULL,paths=NULL",
-	"UPDATE outbox SET frame=NULL WHERE id IN (SELECT id FROM outbox WHERE frame IS NOT NULL"
-	" LIMIT %d)",
+	"UPDATE device SET paths=NULL",
 	"DELETE FROM meta WHERE k IN ('generation','clean','restored')",
 	"INSERT INTO meta(k,v) VALUES('generation',0),('clean',1),('restored',1)",
 };

@@ -184,10 +184,12 @@ static void fail(struct kith_control *c, struct kith__call *call,
 		kith__control_error(c, call, KITH__RPC_CONFLICT, r->sentence, NULL);
 }
 
-void kith_control_profile_done(struct kith_control *c, const struct kith_profile_result *r)
+void kith_control_profile_done(struct kith_control *c, const struct kith_profile_result *r,
+			       kith_time now)
 {
 	struct kith__call *call = kith__control_call(c, r->call);
 
+	c->now = now;
 	if (call == NULL || !call->hosted)
 		return;
 	call->hosted = false;

@@ -245,7 +245,6 @@ static int new_node(struct kithd *k)
 
 	if (kith__kithd_maps(c))
 		cfg.map = c->mapping;
-
 	k->seeds = kith_alloc_zero(NULL, 1, SEEDS_BYTES);
 	if (k->seeds == NULL)
 		return KITH_E_NOMEM;
@@ -377,6 +376,7 @@ int kith__kithd_node_up(struct kithd *k)
 	code = status == KITH_OK ? new_driver(k) : node_failed(k, status);
 	if (code < 0) {
 		kith_driver_close(idle);
+		kith__kithd_portmap_attach(k);
 		return -1;
 	}
 	k->driver = idle;
@@ -395,7 +395,6 @@ int kith__kithd_start(struct kithd *k)
 	code = k->account != NULL ? kith__kithd_node_up(k) : idle_at_start(k);
 	if (code >= 0)
 		return code;
-	kith__kithd_portmap_attach(k);
 	k->control = kith_control_new(NULL, k->node, &host);
 	if (k->control == NULL) {
 		kith__kithd_say(k, KITH_LOG_ERROR, "There is not enough memory.");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/break/forge.h"
+#include "tests/break/tally.h"
 #include "tests/test.h"
 
 TEST(attack_01_stolen_prekey_does_not_pose)
@@ -18,6 +19,7 @@ TEST(attack_01_stolen_prekey_does_not_pose)
 	struct forgery f;
 	uint8_t made[KITH_INNER], root[32], root_b[32];
 	uint8_t guess[8][32] = {{0}};
+	uint64_t refused = 0;
 
 	person_request(a, b, &rng, KITH_REQUEST_FIRST, made, root, &q); /* for A's certificate */
 	forge_begin(&f, &rng, b);
@@ -36,7 +38,9 @@ TEST(attack_01_stolen_prekey_does_not_pose)
 		memcpy(f.dh4, guess[i], 32);
 		forge(made, root, &q, b, &f);
 		CHECK_EQ(kith__request_open(&got, root_b, made, &self, TEST_NOW), KITH_E_AUTH);
+		refused++;
 	}
+	tally("requests with the stolen prekey refused", refused, 8);
 	/* the forger works: with DH(XK_A, XK_B) too (both of B's secrets) it is believed, which is
 	 * the stated limit and the reason why a request proves nothing to others */
 	CHECK_OK(kith_dh(f.dh4, b->xk_secret, a->xk));
@@ -44,6 +48,44 @@ TEST(attack_01_stolen_prekey_does_not_pose)
 	CHECK_OK(kith__request_open(&got, root_b, made, &self, TEST_NOW));
 	CHECK_MEM(root_b, root, 32);
 	CHECK_MEM(got.ik, a->ik, 32);
+	person_free(a);
+	person_free(b);
+	person_free(mallory);
+}
+
+/* Unknown key share: Mallory certifies A's identity key as its own, or sends A's request on as its
+ * own. What B then believes would be a conversation of two others. */
+TEST(attack_01_misbound_identity)
+{
+	struct kith_rng rng = test_rng(test_seed());
+	struct person *a = person_new(&rng), *b = person_new(&rng), *mallory = person_new(&rng);
+	struct kith_request_keys self = person_keys(b), other = person_keys(mallory);
+	static struct kith_request q, got;
+	uint8_t made[KITH_INNER], mixed[KITH_INNER], root[32], root_b[32];
+	uint64_t refused = 0;
+	struct forgery f;
+
+	person_request(mallory, b, &rng, KITH_REQUEST_FIRST, made, root, &q);
+	memcpy(q.cert.xk, a->xk, 32);
+	kith__cert_sign(&q.cert, mallory->ik_seed, mallory->ik);
+	for (unsigned stolen = 0; stolen < 2; stolen++) {
+		forge_begin(&f, &rng, b);
+		CHECK_OK(kith_dh(f.dh3, mallory->xk_secret, b->spk));
+		if (stolen != 0) /* with B's prekey too */
+			CHECK_OK(kith_dh(f.dh3, b->spk_secret, a->xk));
+		CHECK_OK(kith_dh(f.dh4, mallory->xk_secret, b->xk));
+		forge(made, root, &q, b, &f);
+		refused += kith__request_open(&got, root_b, made, &self, TEST_NOW) == KITH_E_AUTH;
+	}
+	/* A's request to Mallory, given to B; and A's second box behind Mallory's first */
+	person_request(a, mallory, &rng, KITH_REQUEST_FIRST, made, root, &q);
+	CHECK_OK(kith__request_open(&got, root_b, made, &other, TEST_NOW));
+	refused += kith__request_open(&got, root_b, made, &self, TEST_NOW) == KITH_E_AUTH;
+	person_request(a, b, &rng, KITH_REQUEST_FIRST, made, root, &q);
+	person_request(mallory, b, &rng, KITH_REQUEST_FIRST, mixed, root, &q);
+	memcpy(mixed + 1376, made + 1376, 2672);
+	refused += kith__request_open(&got, root_b, mixed, &self, TEST_NOW) == KITH_E_AUTH;
+	tally("misbound requests refused", refused, 4);
 	person_free(a);
 	person_free(b);
 	person_free(mallory);
@@ -68,6 +110,7 @@ TEST(attack_40_receiver_can_make_the_same_transcript)
 	uint8_t frame[KITH_INNER], body[KITH_BODY];
 	struct kith_opened o;
 	struct couple c;
+	uint64_t made = 0;
 	size_t len;
 
 	couple_begin(&c, &rng);
@@ -95,7 +138,9 @@ TEST(attack_40_receiver_can_make_the_same_transcript)
 		CHECK(judge(reader, frame, i % 2 ? 256 : KITH_INNER, text));
 		CHECK_OK(
 			kith__ratchet_open(&reader, &o, frame, i % 2 ? 256 : KITH_INNER, c.now_ms));
+		made++;
 	}
+	tally("texts of A made by B and believed by the judge", made, 300);
 	couple_end(&c);
 }
 
@@ -137,6 +182,7 @@ TEST(attack_06_copies_repeat_no_key_and_nonce)
 	struct kith_noncer n1, n2;
 	struct couple c;
 	char text[32] = "from the first copy 0";
+	uint64_t points = 0;
 
 	couple_begin(&c, &rng);
 	couple_warm(&c);
@@ -157,6 +203,8 @@ TEST(attack_06_copies_repeat_no_key_and_nonce)
 			CHECK(memcmp(one[i].head_nonce, one[k].head_nonce, 24) != 0);
 			CHECK(memcmp(one[i].body_nonce, one[k].body_nonce, 24) != 0);
 		}
+		points++;
 	}
+	tally("points of copy with a stuck random source, no nonce twice", points, 1000);
 	couple_end(&c);
 }

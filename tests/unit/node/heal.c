@@ -478,6 +478,34 @@ TEST(heal_never_together)
 	town_free(&t);
 }
 
+/* What the lost life of Alice left at the mailbox is read before its keys go. */
+TEST(heal_reads_late_letters_first)
+{
+	unsigned count[LETTERS];
+	struct image m;
+
+	begin(3);
+	say(BOB);
+	town_run(&t, 20 * SEC);
+	leave(BOB);
+	m = image_of(ALICE);
+	for (unsigned k = 0; k < 40; k++)
+		say(ALICE);
+	town_run(&t, 60 * SEC);
+	restore(ALICE, &m);
+	say(ALICE);
+	town_run(&t, 60 * SEC);
+	come(BOB);
+	heal(ALICE);
+	CHECK(town_until(&t, 60 * SEC, told_all, ALICE));
+	history(BOB, count);
+	for (unsigned k = 1; k < letters; k++)
+		CHECK_EQ(count[k], 1);
+	judge("late letters");
+	free(m.data);
+	town_free(&t);
+}
+
 /* ---- two copies ---- */
 
 #define SECOND 3u /* Alice's other computer */
