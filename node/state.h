@@ -398,6 +398,8 @@ struct kith_node {
 	bool hold;           /* nothing is sealed until the own record was looked at (twin.c) */
 	bool locked;         /* another copy goes on: this one only reads */
 	kith_time hold_until;
+	kith_time twin_next; /* of the looks after a start; 0: none */
+	unsigned twin_looks;
 	uint32_t twin_op;
 	uint64_t twin_period;
 };

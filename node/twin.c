@@ -4,9 +4,9 @@
  * copied folder, a cloned machine, or a rollback that took the key file with it.
  *
  * All show in the own presence record: somebody signed a seq that this database does not know. The
- * record is looked up before the first frame is sealed after a start, and again when the DHT meets
- * a newer one while ours is repeated, which may take half a day. Its instance begins with the
- * account's session epoch:
+ * record is looked up before the first frame is sealed after a start, three times more within a
+ * quarter of an hour, and when the DHT meets a newer one while ours is repeated, within a day. Its
+ * instance begins with the account's session epoch:
  *
  *	theirs is greater           the profile was restored there: this copy stops, and says so
  *	equal, at a start           this database is an old one: as after a restore
@@ -23,6 +23,9 @@
 #define WAIT_US   (20u * (kith_time)KITH_US_PER_S)
 #define ALONE_US  (3u * (kith_time)KITH_US_PER_S) /* nobody to ask by then */
 #define NEWEST_US (2u * (kith_time)KITH_US_PER_S) /* after the first record */
+/* Looked up again, this long after each other: two copies that start together meet so. */
+static const uint32_t again_s[] = {20, 60, 900};
+#define LOOKS (sizeof(again_s) / sizeof(again_s[0]))
 
 void kith__instance_renew(struct kith_node *n)
 {
@@ -123,9 +126,9 @@ static void hold_ends(struct kith_node *n)
 {
 	size_t i;
 
-	kith_dht_cancel(n->dht, n->twin_op);
-	n->twin_op = 0;
 	n->hold = false;
+	n->twin_looks = 0;
+	n->twin_next = n->now + again_s[0] * (kith_time)KITH_US_PER_S;
 	for (i = 0; i < n->contacts; i++) {
 		struct kith_contact *c = n->contact[i];
 
@@ -134,6 +137,14 @@ static void hold_ends(struct kith_node *n)
 		kith__outbox_seal(n, c);
 		kith__delivery_run(n, c);
 	}
+}
+
+static void look_ends(struct kith_node *n)
+{
+	kith_dht_cancel(n->dht, n->twin_op);
+	n->twin_op = 0;
+	if (n->hold)
+		hold_ends(n);
 }
 
 void kith__twin_start(struct kith_node *n)
@@ -155,20 +166,26 @@ static void look_up(struct kith_node *n)
 	n->twin_period = kith__period(n, &s, 0);
 	if (kith_record_key(&s, n->twin_period, blinded, &key) != KITH_OK ||
 	    kith_dht_lookup(n->dht, &key, &n->twin_op, n->now) != KITH_OK)
-		hold_ends(n);
+		look_ends(n);
 	kith_wipe(&s, sizeof(s));
 }
 
 void kith__twin_tick(struct kith_node *n)
 {
-	bool nobody;
+	bool nobody = kith_dht_status(n->dht).peers == 0;
 
-	if (!n->hold)
+	if (!n->hold) {
+		if (n->now >= kith__twin_deadline(n) && n->twin_op == 0) {
+			if (++n->twin_looks < LOOKS)
+				n->twin_next =
+					n->now + again_s[n->twin_looks] * (kith_time)KITH_US_PER_S;
+			look_up(n);
+		}
 		return;
-	nobody = kith_dht_status(n->dht).peers == 0;
+	}
 	if (n->now >= n->hold_until ||
 	    (nobody && (!n->has_start || n->now >= n->started + ALONE_US)))
-		hold_ends(n);
+		look_ends(n);
 	else if (n->twin_op == 0 && !nobody)
 		look_up(n);
 }
@@ -178,7 +195,8 @@ kith_time kith__twin_deadline(const struct kith_node *n)
 	kith_time alone = n->started + ALONE_US;
 
 	if (!n->hold)
-		return KITH_NEVER;
+		return n->twin_next != 0 && n->twin_op == 0 && n->twin_looks < LOOKS ? n->twin_next
+										     : KITH_NEVER;
 	if (!n->has_start)
 		return n->now;
 	return n->twin_op == 0 && alone > n->now && alone < n->hold_until ? alone : n->hold_until;
@@ -190,10 +208,10 @@ bool kith__twin_dht(struct kith_node *n, const struct kith_dht_event *e)
 		return false;
 	if (e->kind == KITH_DHT_FOUND) {
 		kith__twin_record(n, &n->id->presence[0], n->twin_period, e->record);
-		if (!e->final && n->hold_until > n->now + NEWEST_US)
+		if (n->hold && !e->final && n->hold_until > n->now + NEWEST_US)
 			n->hold_until = n->now + NEWEST_US; /* a newer one may follow */
 	}
 	if (e->kind == KITH_DHT_ABSENT || e->final)
-		hold_ends(n);
+		look_ends(n);
 	return true;
 }
