@@ -25,6 +25,7 @@ static int open_accept(struct kith_node *n, struct kith_contact *c,
 		return status;
 	kith__ratchet_init_a(ratchet, r->root, r->rdh_secret, r->rek_seed, &ctx);
 	ratchet->alloc = n->alloc;
+	ratchet->last = &n->last_ek;
 	status = kith__ratchet_open(ratchet, o, inner, KITH_INNER, kith__wall_ms(n));
 	if (status == KITH_OK)
 		status = kith__body_decode(&body, o->body, o->body_len);

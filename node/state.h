@@ -374,6 +374,7 @@ struct kith_node {
 	struct kith_expects *expects;
 	struct kith_said *said;
 	struct kith_part_spare *part_spare; /* parts.c */
+	struct kith_ratchet_ek last_ek;     /* of the session that sealed last */
 	struct kith_todelete *todelete;     /* tagbook.c, expect.c, say.c, todelete.c */
 	kith_time delivery_due, ack_due, next_tag_sweep, hold_due;
 	uint64_t unknown_bodies, refused_frames;
