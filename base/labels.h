@@ -93,6 +93,7 @@
 	X(CK_MAC, "ck.mac") \
 	X(COOKIE, "cookie") \
 	X(NODE_ID, "node.id") \
+	X(NODE_DAY, "node.day") \
 	X(RPC_GATE, "rpc.gate") \
 	X(RPC_GKEY, "rpc.gkey") \
 	X(RPC_MASK, "rpc.mask") \

@@ -76,7 +76,9 @@ int kith__cmd_status(struct kith__cli *cli)
 		kith__cli_line(r);
 	} else {
 		(void)printf("%s\n", kith__cli_text(r, "sentence"));
-		(void)printf("%s\n", kith__cli_text(json_object_get(r, "reach"), "sentence"));
+		if (json_is_object(json_object_get(r, "reach")))
+			(void)printf("%s\n",
+				     kith__cli_text(json_object_get(r, "reach"), "sentence"));
 		if (advice[0] != '\0' && !cli->quiet)
 			(void)printf("%s\n", advice);
 	}

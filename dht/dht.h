@@ -191,6 +191,9 @@ bool kith_dht_peer(const struct kith_dht *d, size_t i, struct kith_dht_seed *out
 	X(drop_reply) \
 	X(drop_limit) \
 	X(drop_key) \
+	X(drop_own) \
+	X(drop_client) \
+	X(drop_barred) \
 	X(skipped_contact) \
 	X(busy_sent) \
 	X(busy_received) \

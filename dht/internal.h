@@ -325,7 +325,13 @@ void kith__lookup_free(struct kith_dht *d, struct kith__lookup *l);
 struct kith__lookup *kith__lookup_find(const struct kith_dht *d, uint32_t serial);
 void kith__lookup_add(struct kith_dht *d, struct kith__lookup *l, uint32_t peer, unsigned paths,
 		      unsigned depth);
+/* lookup_pick.c: the next one to ask, NULL: nobody; and whether an answer that is still out may
+ * change the result. */
+struct kith__cand *kith__lookup_pick(struct kith_dht *d, struct kith__lookup *l, kith_time now);
+bool kith__lookup_pending(const struct kith__lookup *l);
 void kith__lookup_pump(struct kith_dht *d, struct kith__lookup *l, kith_time now);
+/* lookup_answer.c; tell: the FOUND event of what it has. */
+void kith__lookup_tell(struct kith_dht *d, const struct kith__lookup *l, bool final);
 void kith__lookup_answer(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
 			 const struct kith__msg *m, kith_time now);
 void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r);

@@ -20,7 +20,6 @@
 #define FILL_AT_ONCE   12u /* 4 buckets x 3 peers */
 #define FILL_PEERS     3u
 #define FILL_TAKE      6u /* contacts of one answer: three liars must not fill a bucket alone */
-#define SIZES          2u
 #define ROUNDS_MAX     3u /* a growing network never shows the same 16 twice */
 
 static void probe(struct kith_dht *d)
@@ -59,14 +58,15 @@ static void start_self(struct kith_dht *d, kith_time now)
 		wait_idle(d, now);
 }
 
-/* One after the other: candidates of many lookups at once are what a node's memory peaks with. */
-static void start_size(struct kith_dht *d, kith_time now)
+static void start_sizes(struct kith_dht *d, unsigned count, kith_time now)
 {
 	struct kith_id target;
 
-	kith__random_id(d, &d->self[0].id, 0, &target);
-	if (kith__lookup_new(d, KITH__LOOK_NODE, KITH__OWN_SIZE, &target, now) == NULL)
-		d->join_sizes = 0;
+	while (count-- > 0) {
+		kith__random_id(d, &d->self[0].id, 0, &target);
+		if (kith__lookup_new(d, KITH__LOOK_NODE, KITH__OWN_SIZE, &target, now) != NULL)
+			d->join_sizes++;
+	}
 }
 
 /* A random id of bucket b: shares exactly b bits with the own id (or at least, in the last one). */
@@ -200,8 +200,7 @@ static void first_done(struct kith_dht *d, kith_time now)
 	d->fill_next = 0;
 	d->join_rounds = 0;
 	start_self(d, now);
-	d->join_sizes = SIZES;
-	start_size(d, now);
+	start_sizes(d, 2, now);
 	fill_some(d, now);
 }
 
@@ -223,8 +222,8 @@ static void self_done(struct kith_dht *d, const struct kith__lookup *l, kith_tim
 /* A self lookup or a size sample ended. */
 void kith__join_lookup(struct kith_dht *d, const struct kith__lookup *l, kith_time now)
 {
-	if (l->owner == KITH__OWN_SIZE && d->join_sizes > 0 && --d->join_sizes > 0)
-		start_size(d, now);
+	if (l->owner == KITH__OWN_SIZE && d->join_sizes > 0)
+		d->join_sizes--;
 	if (l->owner == KITH__OWN_SELF &&
 	    (d->join == KITH__JOIN_FIRST || d->join == KITH__JOIN_FILL))
 		self_done(d, l, now);

@@ -12,11 +12,8 @@
 
 #include "dht/internal.h"
 
-#define LIMIT_US (20u * (kith_time)KITH_US_PER_S)
-#define SPREAD   8u /* far seeds asked before a record is called absent */
-#ifndef FAR_BITS
-#define FAR_BITS 3u
-#endif
+#define LIMIT_US      (20u * (kith_time)KITH_US_PER_S)
+#define SPREAD        8u /* far seeds asked before a record is called absent */
 #define ENOUGH_INSIDE 2u /* requests in the region under way: no more outside of it */
 #define AGREE         3u /* replicas with the highest seq that end the background phase */
 
@@ -229,139 +226,12 @@ struct kith__lookup *kith__lookup_new(struct kith_dht *d, enum kith__look_kind k
 	d->counters.lookups++;
 	if (kind != KITH__LOOK_KEEP)
 		add_seeds(d, l, now);
+	if (kind == KITH__LOOK_NODE)
+		(void)go_wide(d, l, now); /* at once: idle slots take the far ones */
 	return l;
 }
 
-/* ---- choice ---- */
-static bool asked(const struct kith__cand *c)
-{
-	return c->state != KITH__CAND_NEW || (c->flags & KITH__C_AGAIN) != 0;
-}
-
-/* Answered candidates counted once per NEAR group, up to index `end`. */
-static bool counts(const struct kith__lookup *l, size_t at)
-{
-	size_t i;
-
-	if (l->cand[at].state != KITH__CAND_ANSWERED)
-		return false;
-	for (i = 0; i < at; i++)
-		if (l->cand[i].state == KITH__CAND_ANSWERED && l->cand[i].near == l->cand[at].near)
-			return false;
-	return true;
-}
-
-size_t kith__lookup_nearest(const struct kith__lookup *l, size_t *out, size_t max)
-{
-	size_t n = 0, i;
-
-	for (i = 0; i < l->count && n < max; i++)
-		if (counts(l, i))
-			out[n++] = i;
-	return n;
-}
-
-/* Index behind the 16th counting candidate; candidates from there on are too far. */
-static size_t horizon(const struct kith__lookup *l)
-{
-	size_t near[KITH__NEAREST];
-
-	if (kith__lookup_nearest(l, near, KITH__NEAREST) < KITH__NEAREST)
-		return l->count;
-	return near[KITH__NEAREST - 1];
-}
-
-static unsigned rank(const struct kith__lookup *l, const struct kith__cand *c)
-{
-	unsigned n = 0;
-	size_t i;
-
-	for (i = 0; i < l->count; i++)
-		if (l->cand[i].wide == c->wide && asked(&l->cand[i]))
-			n++;
-	return n;
-}
-
-static bool endpoint_used(const struct kith__lookup *l, const struct kith__cand *c)
-{
-	size_t i;
-
-	for (i = 0; i < l->count; i++)
-		if (&l->cand[i] != c && l->cand[i].endpoint == c->endpoint && asked(&l->cand[i]))
-			return true;
-	return false;
-}
-
-/* Outside the region: up to the horizon, and in the end the seeds as far as the kind needs them. */
-static bool may_ask(const struct kith__lookup *l, const struct kith__cand *c, bool near)
-{
-	if (l->found)
-		return false;
-	return near || c->depth == 0 || (l->wide && c->depth == 1 && l->kind == KITH__LOOK_VALUE);
-}
-
-/* What a round trip to the candidate may take, 0.25 ms. */
-static unsigned expected(const struct kith__cand *c, unsigned median)
-{
-	return c->srtt != 0 ? c->srtt : median;
-}
-
-/* The best new candidate of the paths in `mask`; inside before outside. Inside, where each may
- * hold the record, the lowest round of its group comes first, then the quickest. */
-static struct kith__cand *best(struct kith__lookup *l, unsigned mask, size_t end, unsigned median)
-{
-	struct kith__cand *found = NULL;
-	unsigned lowest = UINT32_MAX, r;
-	size_t i;
-
-	for (i = 0; i < l->count; i++) {
-		struct kith__cand *c = &l->cand[i];
-
-		if (c->state != KITH__CAND_NEW || (c->paths & mask) == 0)
-			continue;
-		if ((c->flags & KITH__C_AGAIN) != 0)
-			return c;
-		if ((c->flags & KITH__C_INSIDE) == 0) {
-			if ((found != NULL && (found->flags & KITH__C_INSIDE) != 0) ||
-			    !may_ask(l, c, i < end))
-				continue;
-			r = expected(c, median) + c->far * median / FAR_BITS;
-			if (r < lowest) {
-				lowest = r;
-				found = c;
-			}
-			continue;
-		}
-		r = rank(l, c) << 16 | expected(c, median);
-		if (r < lowest || (found->flags & KITH__C_INSIDE) == 0) {
-			lowest = r;
-			found = c;
-		}
-	}
-	return found;
-}
-
-static struct kith__cand *pick(struct kith_dht *d, struct kith__lookup *l, kith_time now)
-{
-	unsigned all = 0xffu, path = 1u << l->requests % d->params.paths;
-	unsigned median = kith__median_us(d) / 250u;
-	struct kith__cand *c;
-
-	for (;;) {
-		size_t end = horizon(l);
-
-		c = d->params.paths > 1 ? best(l, path, end, median) : NULL;
-		if (c == NULL && (d->params.merge != 0 || d->params.paths == 1))
-			c = best(l, all, end, median);
-		if (c == NULL)
-			return NULL;
-		if ((c->flags & KITH__C_AGAIN) != 0 ||
-		    ((l->desperate || !kith__banned(d, c->peer, now)) && !endpoint_used(l, c)))
-			return c;
-		c->state = KITH__CAND_FAILED;
-	}
-}
-
+/* ---- asking ---- */
 static bool ask(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c, kith_time now)
 {
 	struct kith__ask a = {.kind = KITH__ASK_LOOKUP,
@@ -401,20 +271,6 @@ static unsigned requests_max(const struct kith__lookup *l)
 					    : KITH_DHT_LOOKUP_REQUESTS;
 }
 
-/* Whether an answer that is still out may change the result. */
-static bool pending(const struct kith__lookup *l)
-{
-	size_t end = horizon(l), i;
-
-	for (i = 0; i < l->count; i++)
-		if ((l->cand[i].state == KITH__CAND_FLIGHT ||
-		     l->cand[i].state == KITH__CAND_SLOW) &&
-		    (i < end || (l->cand[i].flags & KITH__C_INSIDE) != 0 ||
-		     (l->wide && !l->found && l->cand[i].depth < 2)))
-			return true;
-	return false;
-}
-
 /* The region may hold fewer than 16 live groups: then the next nearest are asked with the key. */
 static bool extend(struct kith__lookup *l)
 {
@@ -445,7 +301,7 @@ static bool has_slot(const struct kith_dht *d, const struct kith__lookup *l,
 	unsigned most = d->params.alpha + l->slow, inside = 0;
 	size_t i;
 
-	if (l->kind == KITH__LOOK_STORE)
+	if (l->kind == KITH__LOOK_STORE || d->join != KITH__JOIN_READY)
 		most += d->params.alpha;
 	if (l->kind == KITH__LOOK_STORE && (c->flags & KITH__C_INSIDE) != 0)
 		return l->flying < d->params.store_alpha;
@@ -465,7 +321,7 @@ static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time no
 	l->wants_more = false;
 	for (;;) {
 		while (l->requests < requests_max(l)) {
-			c = pick(d, l, now);
+			c = kith__lookup_pick(d, l, now);
 			if (c == NULL || !has_slot(d, l, c))
 				break;
 			if (!ask(d, l, c, now)) {
@@ -473,7 +329,8 @@ static void pump_search(struct kith_dht *d, struct kith__lookup *l, kith_time no
 				return;
 			}
 		}
-		if (l->requests >= requests_max(l) || pending(l) || !go_wide(d, l, now)) {
+		if (l->requests >= requests_max(l) || kith__lookup_pending(l) ||
+		    !go_wide(d, l, now)) {
 			if (l->flying != 0 || l->requests >= requests_max(l) || !extend(l))
 				return;
 		}
@@ -493,7 +350,7 @@ void kith__lookup_pump(struct kith_dht *d, struct kith__lookup *l, kith_time now
 			return;
 		if (l->requests >= requests_max(l) && !l->found) {
 			l->stores_open = l->flying == 0;
-		} else if (!pending(l) && pick(d, l, now) == NULL) {
+		} else if (!kith__lookup_pending(l) && kith__lookup_pick(d, l, now) == NULL) {
 			l->stores_open = true;
 			l->complete = l->answered != 0;
 		}
@@ -501,195 +358,6 @@ void kith__lookup_pump(struct kith_dht *d, struct kith__lookup *l, kith_time now
 	kith__store_pump(d, l, now);
 	if (l->stores_open && !kith__store_busy(l))
 		l->done = true;
-}
-
-/* ---- answers ---- */
-static void release(struct kith__lookup *l, const struct kith__cand *c)
-{
-	if (c->state == KITH__CAND_FLIGHT)
-		l->fast--;
-	if (c->state == KITH__CAND_FLIGHT || c->state == KITH__CAND_SLOW)
-		l->flying--;
-}
-
-static bool acceptable(struct kith_dht *d, const struct kith__contact *k, bool from_private)
-{
-	if (memcmp(k->key, d->self[0].key, 32) == 0 || memcmp(k->key, d->self[1].key, 32) == 0)
-		return false;
-	return from_private || !kith_addr_is_private(&k->addr);
-}
-
-static void take_contacts(struct kith_dht *d, struct kith__lookup *l, const struct kith__cand *by,
-			  const struct kith__msg *m)
-{
-	bool private_ok = kith_addr_is_private(&kith__peer_get(d->book, by->peer)->addr);
-	bool relaxed = d->table.count < KITH__NEAREST;
-	unsigned paths = by->paths, depth = by->depth != 0 ? by->depth + 1u : 2u, i, j, same;
-	uint32_t group[KITH__RPC_CONTACTS], peer;
-
-	d->counters.skipped_contact += m->skipped;
-	for (i = 0; i < m->count; i++) {
-		const struct kith__contact *k = &m->contact[i];
-
-		group[i] = kith__group_hash(d, &k->addr, KITH_WIDTH_NEAR);
-		for (same = 0, j = 0; j < i; j++)
-			same += group[j] == group[i];
-		if (!acceptable(d, k, private_ok) || (same >= 2 && !relaxed)) {
-			d->counters.skipped_contact++;
-			continue;
-		}
-		peer = kith__peer_intern(d->book, k->key, &k->addr);
-		if (peer == KITH__NO_PEER)
-			return;
-		kith__lookup_add(d, l, peer, paths, depth);
-		kith__peer_unref(d->book, peer);
-	}
-}
-
-static void found_event(struct kith_dht *d, const struct kith__lookup *l, bool final)
-{
-	struct kith_dht_event e = {.kind = KITH_DHT_FOUND,
-				   .op = l->op,
-				   .final = final,
-				   .answered = l->answered};
-
-	kith__emit(d, &e, l->record);
-}
-
-/* A record arrived; false: it was false, and its sender pays. */
-static bool take_value(struct kith_dht *d, struct kith__lookup *l, struct kith__cand *c,
-		       const struct kith__msg *m, kith_time now)
-{
-	struct kith_id key;
-	uint64_t seq;
-
-	kith_record_peek(m->record, &key, &seq);
-	if (memcmp(key.b, l->key.b, 32) != 0 ||
-	    (!(l->record != NULL && memcmp(l->record, m->record, KITH_RECORD) == 0) &&
-	     kith_record_check(m->record, &key, &seq) != KITH_OK))
-		return false;
-	c->held = seq;
-	c->flags |= KITH__C_HELD;
-	if (l->found && seq <= l->seq) {
-		l->agree += seq == l->seq;
-		return true;
-	}
-	if (l->kind != KITH__LOOK_VALUE && seq <= l->seq)
-		return true;
-	if (l->record == NULL)
-		l->record = kith_alloc_zero(d->alloc, 1, KITH_RECORD);
-	if (l->record == NULL)
-		return true;
-	memcpy(l->record, m->record, KITH_RECORD);
-	l->seq = seq;
-	l->agree = 1;
-	if (!l->found) {
-		l->found_at = now;
-		l->hops_found = c->depth;
-		l->requests_found = l->requests;
-		l->bytes_found = l->bytes;
-	}
-	l->found = true;
-	found_event(d, l, false);
-	return true;
-}
-
-/* PONG instead of what was asked: the reply did not fit. Ask again if there is something to get. */
-static bool second_step(const struct kith__lookup *l, struct kith__cand *c,
-			const struct kith__request *r, const struct kith__msg *m)
-{
-	if (m->method != KITH__PONG || (c->flags & KITH__C_SECOND) != 0)
-		return false;
-	if (r->method == KITH__FIND_VALUE && l->kind == KITH__LOOK_VALUE &&
-	    (m->flags & KITH__HAVE) == 0)
-		return false;
-	c->flags |= KITH__C_SECOND | KITH__C_AGAIN;
-	c->state = KITH__CAND_NEW;
-	return true;
-}
-
-static void located(struct kith_dht *d, struct kith__lookup *l, const struct kith__cand *c)
-{
-	const struct kith__peer *p = kith__peer_get(d->book, c->peer);
-	struct kith_dht_event e = {.kind = KITH_DHT_LOCATED,
-				   .op = l->op,
-				   .final = true,
-				   .addr = p->addr,
-				   .answered = l->answered};
-
-	memcpy(e.key, p->key, 32);
-	kith__emit(d, &e, NULL);
-	l->found = l->done = true;
-}
-
-void kith__lookup_answer(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r,
-			 const struct kith__msg *m, kith_time now)
-{
-	struct kith__cand *c = kith__cand_find(l, r->peer), by;
-
-	l->dirty = true;
-	l->bytes += r->got;
-	if (c == NULL)
-		return;
-	release(l, c);
-	if (m->method == KITH__BUSY) {
-		c->state = KITH__CAND_FAILED;
-		return;
-	}
-	if (second_step(l, c, r, m))
-		return;
-	c->state = KITH__CAND_ANSWERED;
-	l->answered++;
-	if (m->method == KITH__VALUE && !take_value(d, l, c, m, now)) {
-		c->state = KITH__CAND_FAILED;
-		(void)kith__table_failed(&d->table, c->peer);
-		kith__ban(d, c->peer, KITH__BAN_FALSE, now + 3600u * (kith_time)KITH_US_PER_S);
-		return;
-	}
-	if (m->method == KITH__SAME || m->method == KITH__VALUE || (m->flags & KITH__TOKEN) != 0) {
-		memcpy(c->token, m->token, 16);
-		c->flags |= KITH__C_TOKEN;
-	}
-	if (m->method == KITH__SAME) {
-		c->held = m->seq;
-		c->flags |= KITH__C_HELD;
-		l->agree += l->found && m->seq == l->seq;
-		if (l->kind == KITH__LOOK_KEEP && m->seq == l->seq) {
-			c->flags |= KITH__C_ACKED;
-			l->acks++;
-		}
-	}
-	by = *c; /* take_contacts moves candidates */
-	if (l->owner == KITH__OWN_LOCATE &&
-	    memcmp(kith__peer_get(d->book, by.peer)->id.b, l->key.b, 32) == 0)
-		located(d, l, &by);
-	else if (l->kind != KITH__LOOK_KEEP)
-		take_contacts(d, l, &by, m);
-}
-
-void kith__lookup_soft(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r)
-{
-	struct kith__cand *c = kith__cand_find(l, r->peer);
-
-	(void)d;
-	l->dirty = true;
-	if (c == NULL || c->state != KITH__CAND_FLIGHT)
-		return;
-	c->state = KITH__CAND_SLOW;
-	l->fast--;
-	l->slow++;
-}
-
-void kith__lookup_failed(struct kith_dht *d, struct kith__lookup *l, const struct kith__request *r)
-{
-	struct kith__cand *c = kith__cand_find(l, r->peer);
-
-	(void)d;
-	l->dirty = true;
-	if (c == NULL)
-		return;
-	release(l, c);
-	c->state = KITH__CAND_FAILED;
 }
 
 /* ---- end ---- */
@@ -760,7 +428,7 @@ void kith__lookup_end(struct kith_dht *d, struct kith__lookup *l, kith_time now)
 		keep_trace(d, l, now);
 		d->counters.lookups_found += l->found;
 		if (l->found)
-			found_event(d, l, true);
+			kith__lookup_tell(d, l, true);
 		else
 			absent(d, l);
 		break;

@@ -264,8 +264,10 @@ static void serve_store(struct kith_dht *d, const struct kith__from *from,
 	memset(&m, 0, sizeof(m));
 	m.method = KITH__STORED;
 	kith_record_peek(request->record, &key, &seq);
-	if (storer_barred(d, from, now))
+	if (storer_barred(d, from, now)) {
+		d->counters.drop_barred++;
 		return;
+	}
 	m.status = (uint8_t)store(d, from, request, &key, now);
 	if (m.status == KITH__ST_OK)
 		d->counters.stores_ok++;
@@ -330,8 +332,10 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 {
 	struct kith__msg pong;
 
-	if (memcmp(from->key, d->self[0].key, 32) == 0)
+	if (memcmp(from->key, d->self[0].key, 32) == 0) {
+		d->counters.drop_own++;
 		return;
+	}
 	check_cookie(d, from, m, now);
 	if (!kith__limit_take(d, &from->addr, weight(m->method), from->known, now) ||
 	    !kith__budget_take(&d->limiter.cpu, CPU_US_PER_S, COST_OPEN_US, reserve(d, from, now),
@@ -349,13 +353,15 @@ void kith__serve(struct kith_dht *d, struct kith__from *from, const struct kith_
 		pong.method = KITH__PONG;
 		pong.addr = from->addr;
 		reply(d, from, m, &pong, now);
-	} else if (d->mode == KITH_DHT_SERVER && m->method == KITH__FIND) {
+	} else if (d->mode == KITH_DHT_CLIENT) {
+		d->counters.drop_client++;
+	} else if (m->method == KITH__FIND) {
 		d->counters.rx_find++;
 		serve_find(d, from, m, now);
-	} else if (d->mode == KITH_DHT_SERVER && m->method == KITH__FIND_VALUE) {
+	} else if (m->method == KITH__FIND_VALUE) {
 		d->counters.rx_find_value++;
 		serve_find_value(d, from, m, now);
-	} else if (d->mode == KITH_DHT_SERVER && m->method == KITH__STORE) {
+	} else if (m->method == KITH__STORE) {
 		d->counters.rx_store++;
 		serve_store(d, from, m, now);
 	}

@@ -11,11 +11,9 @@
 
 #include "base/addr.h"
 
-#define SITE_MAX    4u
-#define WIDE_MAX_4  8u
-#define WIDE_MAX_6  16u
-#define NEAR_MAX    2u
-#define SMALL_TABLE 16u
+#define SITE_MAX   4u
+#define WIDE_MAX_4 8u
+#define WIDE_MAX_6 16u
 
 void kith__table_init(struct kith__table *t, const struct kith_alloc *alloc,
 		      struct kith_peerbook *book, const struct kith_dht_params *params,
@@ -56,21 +54,16 @@ kith_time kith__entry_age(const struct kith__entry *e, kith_time now)
 	return (kith_time)(uint16_t)(kith__born_tick(now) - e->born) * KITH__BORN_US;
 }
 
-static unsigned level_of(const struct kith__table *t, const struct kith_id *id)
+unsigned kith__table_level(const struct kith__table *t, const struct kith_id *id)
 {
 	unsigned bits = kith__shared_bits(&t->self, id);
 
 	return bits < KITH__LEVELS ? bits : KITH__LEVELS - 1;
 }
 
-static const struct kith__peer *peer_of(const struct kith__table *t, const struct kith__entry *e)
-{
-	return kith__peer_get(t->book, e->peer);
-}
-
 unsigned kith__table_bucket(const struct kith__table *t, const struct kith_id *id)
 {
-	unsigned level = level_of(t, id);
+	unsigned level = kith__table_level(t, id);
 
 	return level < t->depth ? level : t->depth;
 }
@@ -100,20 +93,20 @@ unsigned kith__table_buckets(const struct kith__table *t)
 
 int kith__table_find_id(const struct kith__table *t, const struct kith_id *id)
 {
-	unsigned level = level_of(t, id), l;
+	unsigned level = kith__table_level(t, id), l;
 	size_t first = 0, i;
 
 	for (l = 0; l < level; l++)
 		first += t->level[l].count;
 	for (i = first; i < first + t->level[level].count; i++)
-		if (memcmp(peer_of(t, &t->entry[i])->id.b, id->b, 32) == 0)
+		if (memcmp(kith__entry_peer(t, &t->entry[i])->id.b, id->b, 32) == 0)
 			return (int)i;
 	return -1;
 }
 
 int kith__table_find(const struct kith__table *t, uint32_t peer)
 {
-	unsigned level = level_of(t, &kith__peer_get(t->book, peer)->id), l;
+	unsigned level = kith__table_level(t, &kith__peer_get(t->book, peer)->id), l;
 	size_t first = 0, i;
 
 	for (l = 0; l < level; l++)
@@ -137,7 +130,7 @@ static void spare_range(const struct kith__table *t, unsigned b, size_t *first, 
 
 static void spare_drop(struct kith__table *t, size_t at)
 {
-	unsigned level = level_of(t, &kith__peer_get(t->book, t->spare[at].peer)->id);
+	unsigned level = kith__table_level(t, &kith__peer_get(t->book, t->spare[at].peer)->id);
 
 	t->level[level].spares--;
 	t->spare_count--;
@@ -160,7 +153,7 @@ static int spare_find(const struct kith__table *t, const struct kith_id *id)
 static void spare_add(struct kith__table *t, const struct kith__sighting *s, uint16_t born)
 {
 	const struct kith_id id = kith__peer_get(t->book, s->peer)->id;
-	unsigned level = level_of(t, &id), i;
+	unsigned level = kith__table_level(t, &id), i;
 	size_t first, count, at = 0;
 	void *array;
 	int had = spare_find(t, &id);
@@ -213,7 +206,7 @@ static void entry_drop(struct kith__table *t, size_t at)
 {
 	uint32_t peer = t->entry[at].peer;
 
-	t->level[level_of(t, &kith__peer_get(t->book, peer)->id)].count--;
+	t->level[kith__table_level(t, &kith__peer_get(t->book, peer)->id)].count--;
 	t->count--;
 	memmove(&t->entry[at], &t->entry[at + 1], (t->count - at) * sizeof(t->entry[0]));
 	kith__peer_unref(t->book, peer);
@@ -221,7 +214,7 @@ static void entry_drop(struct kith__table *t, size_t at)
 
 static bool entry_add(struct kith__table *t, const struct kith__entry *e)
 {
-	unsigned level = level_of(t, &peer_of(t, e)->id), i;
+	unsigned level = kith__table_level(t, &kith__entry_peer(t, e)->id), i;
 	struct kith__entry *array;
 	size_t at = 0;
 
@@ -291,7 +284,7 @@ static void touch(struct kith__entry *e, const struct kith__sighting *s, kith_ti
 	update_rtt(e, s->rtt_us);
 }
 
-static bool same_group(const struct kith_addr *a, const struct kith_addr *b, enum kith_width w)
+bool kith__same_group(const struct kith_addr *a, const struct kith_addr *b, enum kith_width w)
 {
 	struct kith_group ga = kith_addr_group(a, w), gb = kith_addr_group(b, w);
 
@@ -307,17 +300,18 @@ static bool diverse(const struct kith__table *t, const struct kith__peer *p, siz
 
 	kith__table_range(t, kith__table_bucket(t, &p->id), &first, &count);
 	for (i = 0; i < t->count; i++) {
-		const struct kith_addr *a = &peer_of(t, &t->entry[i])->addr;
+		const struct kith_addr *a = &kith__entry_peer(t, &t->entry[i])->addr;
 
-		if (i == skip || !same_group(a, &p->addr, KITH_WIDTH_WIDE))
+		if (i == skip || !kith__same_group(a, &p->addr, KITH_WIDTH_WIDE))
 			continue;
 		wide++;
-		if (same_group(a, &p->addr, KITH_WIDTH_SITE))
+		if (kith__same_group(a, &p->addr, KITH_WIDTH_SITE))
 			site++;
-		if (i >= first && i < first + count && same_group(a, &p->addr, KITH_WIDTH_NEAR))
+		if (i >= first && i < first + count &&
+		    kith__same_group(a, &p->addr, KITH_WIDTH_NEAR))
 			near++;
 	}
-	return near < NEAR_MAX && site < SITE_MAX && wide < wide_max;
+	return near < KITH__NEAR_MAX && site < SITE_MAX && wide < wide_max;
 }
 
 static unsigned band(uint32_t srtt_quarter_ms, uint32_t median_us)
@@ -438,7 +432,7 @@ static enum kith__placed insert(struct kith__table *t, const struct kith__sighti
 	struct kith__entry e = {.peer = s->peer, .born = kith__born_tick(now)};
 	size_t first, count;
 	int seat = -1, spare;
-	bool alone = t->count < SMALL_TABLE;
+	bool alone = t->count < KITH__SMALL_TABLE;
 
 	kith__table_range(t, kith__table_bucket(t, &p->id), &first, &count);
 	if (count >= t->params->k) {
@@ -473,7 +467,7 @@ enum kith__placed kith__table_sighting(struct kith__table *t, const struct kith_
 				       kith_time now, uint32_t *old)
 {
 	const struct kith__peer *p = kith__peer_get(t->book, s->peer);
-	unsigned level = level_of(t, &p->id);
+	unsigned level = kith__table_level(t, &p->id);
 	struct kith__entry *e;
 	int at;
 
@@ -555,77 +549,4 @@ bool kith__table_has_room(const struct kith__table *t, const struct kith_id *id)
 
 	kith__table_range(t, kith__table_bucket(t, id), &first, &count);
 	return count < t->params->k;
-}
-
-/* ---- nearest ---- */
-struct gather {
-	const struct kith__table *t;
-	const struct kith_id *target;
-	uint16_t *out;
-	size_t count, max;
-	bool relaxed; /* a small table lifts the limits of diversity */
-	bool (*usable)(void *ctx, const struct kith__entry *e);
-	void *ctx;
-};
-
-static bool crowded(const struct gather *g, const struct kith_addr *addr)
-{
-	unsigned same = 0;
-	size_t i;
-
-	if (g->relaxed)
-		return false;
-	for (i = 0; i < g->count; i++)
-		if (same_group(&peer_of(g->t, &g->t->entry[g->out[i]])->addr, addr,
-			       KITH_WIDTH_NEAR))
-			same++;
-	return same >= NEAR_MAX;
-}
-
-/* Appends entries [first, first + count) in order of distance. */
-static void gather_range(struct gather *g, size_t first, size_t count)
-{
-	uint16_t order[KITH_DHT_TABLE_MAX];
-	size_t n = 0, i, j;
-
-	for (i = first; i < first + count; i++) {
-		const struct kith_id *id = &peer_of(g->t, &g->t->entry[i])->id;
-
-		if (g->usable != NULL && !g->usable(g->ctx, &g->t->entry[i]))
-			continue;
-		for (j = n++; j > 0; j--) {
-			if (kith__closer(g->target, &peer_of(g->t, &g->t->entry[order[j - 1]])->id,
-					 id) < 0)
-				break;
-			order[j] = order[j - 1];
-		}
-		order[j] = (uint16_t)i;
-	}
-	for (i = 0; i < n && g->count < g->max; i++)
-		if (!crowded(g, &peer_of(g->t, &g->t->entry[order[i]])->addr))
-			g->out[g->count++] = order[i];
-}
-
-/* Entries that share more bits with the target come first: its own level, then all deeper ones
- * (they differ from it in exactly that bit), then the shallower ones one by one. */
-size_t kith__table_nearest(const struct kith__table *t, const struct kith_id *target, uint16_t *out,
-			   size_t max, bool (*usable)(void *ctx, const struct kith__entry *e),
-			   void *ctx)
-{
-	struct gather g = {t, target, out, 0, max, t->count < SMALL_TABLE, usable, ctx};
-	unsigned level = level_of(t, target), l;
-	size_t first = 0;
-
-	for (l = 0; l < level; l++)
-		first += t->level[l].count;
-	gather_range(&g, first, t->level[level].count);
-	if (g.count < max)
-		gather_range(&g, first + t->level[level].count,
-			     t->count - first - t->level[level].count);
-	while (level > 0 && g.count < max) {
-		level--;
-		first -= t->level[level].count;
-		gather_range(&g, first, t->level[level].count);
-	}
-	return g.count;
 }

@@ -10,10 +10,12 @@
 #include "dht/dht.h"
 #include "dht/peerbook.h"
 
-#define KITH__LEVELS  32u
-#define KITH__SPARES  8u /* replacements per bucket */
-#define KITH__SEEN_US (4u * KITH_US_PER_S)
-#define KITH__BORN_US (64u * KITH_US_PER_S)
+#define KITH__LEVELS      32u
+#define KITH__SPARES      8u  /* replacements per bucket */
+#define KITH__NEAR_MAX    2u  /* of one NEAR group in a bucket and in an answer */
+#define KITH__SMALL_TABLE 16u /* below it limits of diversity are lifted */
+#define KITH__SEEN_US     (4u * KITH_US_PER_S)
+#define KITH__BORN_US     (64u * KITH_US_PER_S)
 
 /* Bits of kith__entry.state. */
 #define KITH__ST_FAILS     0x07u
@@ -98,6 +100,9 @@ bool kith__table_failed(struct kith__table *t, uint32_t peer);
 void kith__table_remove(struct kith__table *t, uint32_t peer);
 /* Drops entries silent for 24 h, clamps ages; call at least hourly. */
 void kith__table_sweep(struct kith__table *t, kith_time now);
+/* Leading bits that the id shares with the own one, at most KITH__LEVELS - 1. */
+unsigned kith__table_level(const struct kith__table *t, const struct kith_id *id);
+bool kith__same_group(const struct kith_addr *a, const struct kith_addr *b, enum kith_width w);
 /* The bucket of a level, and the bucket an id falls into. */
 unsigned kith__table_bucket(const struct kith__table *t, const struct kith_id *id);
 /* [*first, *first + *count) of the entries of bucket b. */
@@ -127,5 +132,12 @@ static inline uint16_t kith__born_tick(kith_time now)
 /* Time since the entry was seen and since it was born. */
 kith_time kith__entry_silent(const struct kith__entry *e, kith_time now);
 kith_time kith__entry_age(const struct kith__entry *e, kith_time now);
+
+/* The peer behind an entry; valid until the next intern. */
+static inline const struct kith__peer *kith__entry_peer(const struct kith__table *t,
+							const struct kith__entry *e)
+{
+	return kith__peer_get(t->book, e->peer);
+}
 
 #endif

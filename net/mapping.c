@@ -404,7 +404,8 @@ bool kith_mapping_ask(struct kith_mapping *m, struct kith_portmap_ask *out, kith
 	m->upnp.busy = true;
 	m->upnp.stale = false;
 	m->upnp.until = now + HELPER_US;
-	m->upnp.seq++;
+	/* a helper may still answer to the node before this one: no number comes twice */
+	m->upnp.seq = m->upnp.seq == 0 ? kith_rng_u32(m->rng) | 1u : m->upnp.seq + 1;
 	memset(out, 0, sizeof(*out));
 	out->verb = m->upnp.verb;
 	out->seq = m->upnp.seq;

@@ -209,6 +209,11 @@ bool kith__twin_dht(struct kith_node *n, const struct kith_dht_event *e);
 void kith__twin_record(struct kith_node *n, const struct kith_own_presence *p, uint64_t period,
 		       const uint8_t *record);
 bool kith__stalled(const struct kith_contact *c); /* accepted, and nothing may be sealed for it */
+/* daykey.c: the key that the DHT goes by. */
+void kith__daykey(const struct kith_node *n, uint8_t secret[static 32]);
+void kith__daykey_moved(struct kith_node *n); /* other own addresses: another key */
+void kith__daykey_tick(struct kith_node *n);  /* another day: another key, unless we serve */
+
 /* publish.c: knock and presence records, bundles; seek of contacts' presence (presence.c) */
 void kith__publish_soon(struct kith_node *n); /* content changed */
 /* Somebody at `from` sees us at `addr`. */

@@ -14,7 +14,10 @@
 
 uint64_t kith__wall_ms(const struct kith_node *n)
 {
-	return n->wall_base_ms + (n->now - n->wall_base_at) / KITH_US_PER_MS;
+	/* A call of the turn in which the node was made may carry the turn's earlier time. */
+	kith_time since = n->now > n->wall_base_at ? n->now - n->wall_base_at : 0;
+
+	return n->wall_base_ms + since / KITH_US_PER_MS;
 }
 
 uint64_t kith__wall_s(const struct kith_node *n)
@@ -261,7 +264,8 @@ static bool node_input(void *self, const struct kith_dgram_in *in, kith_time now
 static void node_notice(void *self, const struct kith_notice *notice, kith_time now)
 {
 	struct kith_node *n = self;
-	size_t i;
+	size_t had, i;
+	bool same;
 
 	n->now = now;
 	switch (notice->kind) {
@@ -272,9 +276,15 @@ static void node_notice(void *self, const struct kith_notice *notice, kith_time 
 		kith_dht_set_clock(n->dht, kith__minutes(n), now);
 		break;
 	case KITH_NOTICE_LOCAL:
+		had = n->own_addrs;
+		same = had == (notice->addr_count < 8 ? notice->addr_count : 8);
 		n->own_addrs = 0;
-		for (i = 0; i < notice->addr_count && n->own_addrs < 8; i++)
+		for (i = 0; i < notice->addr_count && n->own_addrs < 8; i++) {
+			same = same && kith_addr_equal(&n->own_addr[i], &notice->addrs[i]);
 			n->own_addr[n->own_addrs++] = notice->addrs[i];
+		}
+		if (had != 0 && !same)
+			kith__daykey_moved(n);
 		kith_dht_network_changed(n->dht, now);
 		kith__observed_clear(n);
 		kith__publish_soon(n);
@@ -302,6 +312,7 @@ static void sweep(struct kith_node *n)
 	if (n->now < n->next_sweep)
 		return;
 	n->next_sweep = n->now + 60u * TICK_SLOW_US;
+	kith__daykey_tick(n);
 	if (!n->has_identity)
 		return;
 	kith__identity_tick(n);
@@ -495,7 +506,8 @@ static int start_engines(struct kith_node *n)
 	dc.alloc = n->alloc;
 	dc.log = n->log;
 	dc.network = n->cfg.network;
-	memcpy(dc.node_secret, n->cfg.node_secret, 32);
+	n->key_day = kith__wall_s(n) / KITH_DAY_S;
+	kith__daykey(n, dc.node_secret);
 	dc.mode = n->cfg.role == KITH_ROLE_ALWAYS_ON ? KITH_DHT_SERVER : KITH_DHT_CLIENT;
 	dc.services = n->mailbox != NULL ? KITH_DHT_MAILBOX : 0;
 	dc.params = kith_dht_defaults();

@@ -186,12 +186,12 @@ bool kith__presence_dht(struct kith_node *n, const struct kith_dht_event *e)
 		if (c->state != KITH_CONTACT_ACCEPTED || c->lookup_op != e->op)
 			continue;
 		if (e->kind == KITH_DHT_FOUND && take_record(n, c, e->record)) {
-			if (e->final)
-				c->lookup_op = 0;
-			later(n, c); /* asked again only if no session comes of it */
 			connect_to(n, c);
 			kith__delivery_run(n, c);
-		} else if (e->kind == KITH_DHT_ABSENT || e->final) {
+		}
+		/* A record comes twice, at first sight and when the search is over: one look-up
+		 * counts once. Asked again only if no session comes of it. */
+		if (e->final && c->lookup_op == e->op) {
 			c->lookup_op = 0;
 			c->p_missing = true;
 			later(n, c);

@@ -369,6 +369,8 @@ struct kith_node {
 	bool dht_server;
 	uint32_t test_call; /* who waits for a network test; 0 = nobody */
 	bool dht_ready;
+	uint32_t key_changes; /* of the own addresses; with the day, the key that the DHT goes by */
+	uint64_t key_day;
 	kith_time started, phase_since;
 	enum kith_node_phase phase;
 	struct kith_tagbook *tagbook;

@@ -113,6 +113,8 @@ void kith_node_counters(const struct kith_node *n,
 	put(ctx, "net.sessions", kith_net_session_count(n->net));
 	put(ctx, "dht.peers", kith_dht_status(n->dht).peers);
 	put(ctx, "dht.records", kith_dht_status(n->dht).records);
+	put(ctx, "dht.size_estimate", kith_dht_status(n->dht).size_estimate);
+	put(ctx, "dht.server", n->dht_server);
 	if (n->service != NULL) {
 		struct kith_mbox_service_status m = kith__mbox_service_status(n->service);
 

@@ -91,6 +91,7 @@ static int make_node(struct sim_world *w, struct sim_host *h)
 int sim_host_boot(struct sim_world *w, struct sim_host *h)
 {
 	struct kith_disk table = sim_disk_table(h->disk);
+	struct kith_addr inside = h->addr;
 	struct kith_notice local;
 	uint8_t seed[32];
 	int status;
@@ -110,7 +111,9 @@ int sim_host_boot(struct sim_world *w, struct sim_host *h)
 	h->timer_at = KITH_NEVER;
 	memset(&local, 0, sizeof(local));
 	local.kind = KITH_NOTICE_LOCAL;
-	local.addrs = &h->addr;
+	if (!h->always_on && !w->plan.direct) /* what a router gives */
+		inside = kith_addr_v4(192, 168, 1, 2, h->addr.port);
+	local.addrs = &inside;
 	local.addr_count = 1;
 	h->engine.notice(h->engine.self, &local, w->now);
 	sim_work_booted(w, h);

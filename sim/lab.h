@@ -77,7 +77,7 @@ struct sim_lab {
 	struct sim_draw draw;
 	struct sim_lab_node *node;
 	uint32_t count, honest, made; /* honest nodes come first */
-	uint32_t sybils, prober; /* then adversaries with random ids, ground ones, the prober */
+	uint32_t sybils, prober;      /* then random adversaries, ground ones, the prober */
 	struct kith_peerbook *book;
 	struct kith_drbg drbg;
 	struct kith_rng rng;

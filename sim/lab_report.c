@@ -13,7 +13,8 @@
 #include "base/alloc.h"
 #include "sim/lab.h"
 
-#define Z_MILLI 1645u /* one-sided 95 % */
+#define FAILED_TOLD 20u
+#define Z_MILLI     1645u /* one-sided 95 % */
 
 struct sample {
 	uint64_t *v;
@@ -180,15 +181,19 @@ static void bytes_line(const char *name, struct sample *s, uint32_t limit)
 /* One line for each lookup that found nothing, on stderr: what to look at first. */
 static void tell_failed(const struct sim_lab *w)
 {
-	for (size_t i = 0; i < w->tried; i++) {
+	unsigned told = 0;
+
+	for (size_t i = 0; i < w->tried && told < FAILED_TOLD; i++) {
 		const struct sim_try *t = &w->tries[i];
 
-		if (!t->store && !t->found)
-			fprintf(stderr,
-				"kith-sim: at %.3f s node %u did not find record %u of node %u: "
-				"%u requests, %s\n",
-				(double)t->at / 1e6, t->node, t->record, w->owner[t->record],
-				t->requests, t->done ? "done" : "not done");
+		if (t->store || t->found)
+			continue;
+		told++;
+		fprintf(stderr,
+			"kith-sim: at %.3f s node %u did not find record %u of node %u: "
+			"%u requests, %s\n",
+			(double)t->at / 1e6, t->node, t->record, w->owner[t->record], t->requests,
+			t->done ? "done" : "not done");
 	}
 }
 
@@ -319,7 +324,7 @@ static void tell_nodes(const struct sim_lab *w)
 
 static void tell_ratio(const struct sim_lab *w)
 {
-	uint64_t worst = 0, size[3] = {0, 0, 0}, k = 0;
+	uint64_t worst = 0, k = 0;
 	struct sample sizes = {kith_alloc_zero(NULL, w->honest + 1, 8), 0};
 
 	KITH_ASSERT(sizes.v != NULL);
@@ -334,7 +339,6 @@ static void tell_ratio(const struct sim_lab *w)
 	limit_line("reply.ratio.max", (double)worst / 1e3, "ratio", w->honest,
 		   w->plan.lab.expect.ratio / 1e3);
 	line("size.estimate.p50", (double)quantile(&sizes, 500, 0), "nodes", sizes.n);
-	(void)size;
 	kith_alloc_free(NULL, sizes.v);
 	if (!w->plan.lab.probe)
 		return;

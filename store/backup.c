@@ -287,8 +287,8 @@ static int copy_slice(struct kith_store_backup *b)
  * those without are one statement over few rows. Frames in the outbox stay: their
  * rows hold the text too, and a restored node seals it anew. */
 static const char *const strips[] = {
-	"DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE"
-	" seq<(SELECT MAX(seq) FROM event) LIMIT %d)",
+	("DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE"
+	 " seq<(SELECT MAX(seq) FROM event) LIMIT %d)"),
 	"DELETE FROM token",
 	"UPDATE ratchet SET may_send=0",
 	"UPDATE device SET paths=NULL",

@@ -26,6 +26,7 @@ struct kith_profile {
 	struct kith_disk disk;
 	int lock;
 	size_t page;
+	int schema_last;                /* tests: the last schema step to take; 0 = all */
 	bool plain;                     /* databases unsealed: tests and comparisons only */
 	uint64_t reserve_bytes;         /* 0 = no reserve file */
 	uint64_t wal_room;              /* step by which logs grow ahead; 0 = with each frame */
@@ -156,6 +157,8 @@ void kith__search_close(struct kith_store *s);
  * KITH_SEARCH_TERMS_MAX, or a very long one. */
 int kith__search_run(struct kith_store *s, struct kith_reader *args, unsigned int count,
 		     struct kith__bytes *out, uint8_t *columns) KITH_MUST_USE;
+/* After opening: what is left to do for the index. */
+int kith__search_load(struct kith_store *s) KITH_MUST_USE;
 /* How many messages are not in the index; counts no further than twice the limit. */
 int kith__search_tail(struct kith_store *s, int64_t *rows) KITH_MUST_USE;
 /* One slice of work on the index, a transaction of its own; true: there is more. */

@@ -120,6 +120,8 @@ static int write_item(struct kith_store *s, const struct kith__batch *b, struct 
 	/* words leave the index while the texts are still there */
 	if (kind == KITH_OP_MESSAGE_CLEAR)
 		status = step_item(s, b, item, KITH_OP_SEARCH_CLEAR);
+	if (status == KITH_OK && kind == KITH_OP_MESSAGE_CLEAR)
+		status = kith__meta_set(s, "fts_purge", 1);
 	if (status == KITH_OK)
 		status = step_item(s, b, item, kind);
 	if (status == KITH_OK && kith__op_how(kind) == 'I') {

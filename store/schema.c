@@ -324,7 +324,10 @@ static int take_step(struct kith_store *s, int step)
 int kith__schema_migrate(struct kith_store *s, bool fresh)
 {
 	int64_t application = 0, version = 0;
-	int status;
+	int last = kith__schema_version(s->which), status;
+
+	if (s->profile->schema_last != 0 && s->profile->schema_last < last)
+		last = s->profile->schema_last;
 
 	status = one_integer(s, "PRAGMA application_id", NULL, &application);
 	if (status == KITH_OK)
@@ -333,9 +336,9 @@ int kith__schema_migrate(struct kith_store *s, bool fresh)
 		return status;
 	if (!fresh && application != KITH__APPLICATION)
 		return KITH_E_MALFORMED;
-	if (version < 0 || version > kith__schema_version(s->which))
+	if (version < 0 || version > last)
 		return KITH_E_VERSION;
-	for (int step = (int)version + 1; step <= kith__schema_version(s->which); step++) {
+	for (int step = (int)version + 1; step <= last; step++) {
 		status = take_step(s, step);
 		if (status != KITH_OK)
 			return status;

@@ -283,6 +283,17 @@ int kith__search_tail(struct kith_store *s, int64_t *rows)
 	return one(s, KITH_OP_SEARCH_BEHIND, 2 * KITH_SEARCH_TAIL_MAX, 0, rows);
 }
 
+int kith__search_load(struct kith_store *s)
+{
+	int64_t purge = 0;
+	int status = kith__search_tail(s, &s->tail);
+
+	if (status == KITH_OK)
+		status = kith__meta_get(s, "fts_purge", &purge);
+	s->purge = purge != 0 ? KITH__PURGE_BEGIN : KITH__PURGE_NONE;
+	return status;
+}
+
 static int index_some(struct kith_store *s)
 {
 	int64_t from = 0, to = 0;
@@ -305,6 +316,8 @@ static int purge_some(struct kith_store *s, bool *more)
 	status = one(s, KITH_OP_SEARCH_MERGE, s->purge == KITH__PURGE_BEGIN ? -MERGE : MERGE, 0,
 		     NULL);
 	*more = status == KITH_OK && sqlite3_total_changes(s->db) - before >= 2;
+	if (status == KITH_OK && !*more)
+		status = kith__meta_set(s, "fts_purge", 0);
 	return status;
 }
 

@@ -231,7 +231,7 @@ static int open_checked(struct kith_store *s)
 	if (status == KITH_OK && s->which == KITH_DB_ACCOUNT) {
 		status = kith__search_open(s);
 		if (status == KITH_OK)
-			status = kith__search_tail(s, &s->tail);
+			status = kith__search_load(s);
 	}
 	return status == KITH_OK ? step_generation(s) : status;
 }

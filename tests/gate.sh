@@ -82,7 +82,8 @@ tidy_first() {
 staged_install() {
 	rm -rf build/stage
 	DESTDIR=$PWD/build/stage cmake --install build/release --prefix /usr
-	for file in bin/kith sbin/kithd bin/kith-sim share/man/man1/kith.1 \
+	for file in bin/kith sbin/kithd sbin/kith-portmap bin/kith-sim share/man/man1/kith.1 \
+		share/man/man8/kith-portmap.8 \
 		share/man/man1/kith-sim.1 share/man/man8/kithd.8 share/man/man5/kithd.conf.5; do
 		[ -s "build/stage/usr/$file" ] || { echo "not installed: $file"; return 1; }
 	done
@@ -116,7 +117,7 @@ if [ -z "$quick" ]; then
 		labels_if_any asan '^(unit|sim|fault|fuzz|attack)$'
 	step release-build 'the optimised build warns or fails' build release
 	step release-test 'a test fails in the optimised build' \
-		labels_if_any release '^(tidy|unit|sim|e2e|fuzz)$'
+		labels_if_any release '^(tidy|unit|sim|e2e|fuzz|count)$'
 	step install 'the staged install fails' staged_install
 	step tsan-build 'the build for the thread sanitizer fails' build tsan
 	step tsan-test 'the thread sanitizer complains' labels_if_any tsan '^(worker|e2e)$'

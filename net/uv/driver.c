@@ -359,8 +359,9 @@ static bool handles_open(struct kith_driver *d)
 	return true;
 }
 
-bool kith_driver_portmap_open(struct kith_driver *d, int fd)
+bool kith_driver_portmap_open(struct kith_driver *d, int fd, unsigned late)
 {
+	d->portmap_late = late;
 	d->portmap_fd = fd;
 	if (poll_open(d, &d->portmap_poll, fd, on_portmap))
 		return true;

@@ -32,8 +32,9 @@ void kith_driver_deadline(struct kith_driver *d, kith_time at);
 kith_time kith_driver_now(const struct kith_driver *d);
 /* Ports that were bound, in host order (0 = family closed). */
 void kith_driver_ports(const struct kith_driver *d, uint16_t *port4, uint16_t *port6);
-/* Takes over the socket to kith-portmap. False: it cannot be watched, and is closed. */
-bool kith_driver_portmap_open(struct kith_driver *d, int fd) KITH_MUST_USE;
+/* Takes over a socket to kith-portmap, on which `late` answers to earlier jobs may still come.
+ * False: it cannot be watched, and is closed. */
+bool kith_driver_portmap_open(struct kith_driver *d, int fd, unsigned late) KITH_MUST_USE;
 /* Sends a job to kith-portmap; the answer comes by `portmapped`. False: it is gone. */
 bool kith_driver_portmap(struct kith_driver *d, const struct kith_portmap_ask *ask) KITH_MUST_USE;
 /* Waits for running jobs, closes handles; run the loop once more afterwards. */

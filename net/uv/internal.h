@@ -74,8 +74,9 @@ struct kith_driver {
 	unsigned gateway_scope;      /* interface of a link-local IPv6 gateway */
 	int portmap_fd;
 	uv_poll_t portmap_poll;
-	uint32_t portmap_seq;
-	unsigned portmap_owed; /* answers that may still come */
+	uint32_t portmap_first, portmap_seq; /* of the jobs given */
+	unsigned portmap_owed, portmap_late; /* answers that may still come; to earlier drivers */
+	uint64_t portmap_jobs;
 };
 
 /* clock.c: monotonic us; wall clock in unix ms; time spent asleep since boot in us. */

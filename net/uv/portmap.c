@@ -31,6 +31,8 @@ bool kith_driver_portmap(struct kith_driver *d, const struct kith_portmap_ask *a
 		hang_up(d);
 		return false;
 	}
+	if (d->portmap_jobs++ == 0)
+		d->portmap_first = ask->seq;
 	d->portmap_seq = ask->seq;
 	d->portmap_owed++;
 	return true;
@@ -49,9 +51,15 @@ void kith__uv_portmap_read(struct kith_driver *d)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return;
-	if (n != (ssize_t)sizeof(in) || d->portmap_owed == 0 ||
-	    kith_portmap_reply_decode(&r, in, sizeof(in)) != KITH_OK || r.seq > d->portmap_seq) {
+	if (n != (ssize_t)sizeof(in) || kith_portmap_reply_decode(&r, in, sizeof(in)) != KITH_OK) {
 		hang_up(d);
+		return;
+	}
+	if (d->portmap_owed == 0 || r.seq - d->portmap_first > d->portmap_seq - d->portmap_first) {
+		if (d->portmap_late > 0)
+			d->portmap_late--;
+		else
+			hang_up(d);
 		return;
 	}
 	d->portmap_owed--;

@@ -66,8 +66,9 @@ struct kith_control_profile {
 	bool absent, is_protected, words;
 };
 void kith_control_profile(struct kith_control *c, const struct kith_control_profile *p);
-/* The end of what host.profile took. */
-void kith_control_profile_done(struct kith_control *c, const struct kith_profile_result *r);
+/* The end of what host.profile took. `now` is not before that of a node made meanwhile. */
+void kith_control_profile_done(struct kith_control *c, const struct kith_profile_result *r,
+			       kith_time now);
 /* How far a long one is: told to its caller at most four times a second. */
 void kith_control_profile_progress(struct kith_control *c, uint32_t call, uint64_t done,
 				   uint64_t total, kith_time now);

@@ -149,6 +149,12 @@ void kith__control_m_network_test(struct kith_control *c, struct kith__call *cal
 				  const struct kith__args *a)
 {
 	(void)a;
+	if (c->n == NULL) {
+		kith__control_error(c, call, KITH__RPC_LOCKED,
+				    "No node runs: the profile is not open.",
+				    json_pack("{s:b}", "absent", (int)c->profile.absent));
+		return;
+	}
 	kith__control_wait(c, call, kith_node_network_test(c->n, call->number, c->now),
 			   step_tested);
 }

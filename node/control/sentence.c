@@ -145,7 +145,7 @@ static json_t *closed_status(const struct kith_control *c)
 	bool absent = c->profile.absent;
 
 	return json_pack(
-		"{s:s,s:n,s:s,s:s,s:i,s:i,s:n,s:{s:i,s:i,s:i},s:{s:i},s:i,s:n,s:b,s:b,s:{}}",
+		"{s:s,s:n,s:s,s:s,s:i,s:i,s:n,s:{s:i,s:i,s:i},s:{s:i},s:i,s:n,s:n,s:b,s:b,s:{}}",
 		"state", absent ? "absent" : "locked", "since", "sentence",
 		absent ? "There is no profile here yet."
 		       : "This profile is locked. Nothing is sent or received until it is "
@@ -155,8 +155,9 @@ static json_t *closed_status(const struct kith_control *c)
 			 "from a backup."
 		       : "`kith unlock` opens it.",
 		"peers", 0, "contacts_online", 0, "path", "mailboxes", "found", 0, "wanted", 0,
-		"answering", 0, "waiting", "messages", 0, "clock_off_ms", 0, "serving", "protected",
-		(int)c->profile.is_protected, "recovery", (int)c->profile.words, "counters");
+		"answering", 0, "waiting", "messages", 0, "clock_off_ms", 0, "serving", "reach",
+		"protected", (int)c->profile.is_protected, "recovery", (int)c->profile.words,
+		"counters");
 }
 
 json_t *kith__control_status_object(struct kith_control *c, bool counters)

@@ -241,6 +241,16 @@ const char *kith__kithd_set(struct kithd_config *c, const char *section, const c
 	return "a key must stand below [node], [net] or [mailbox]";
 }
 
+bool kith__kithd_maps(const struct kithd_config *c)
+{
+	bool loopback = c->listens &&
+			(kith_addr_is_none(&c->listen4) || kith_addr_is_loopback(&c->listen4)) &&
+			(kith_addr_is_none(&c->listen6) || kith_addr_is_loopback(&c->listen6));
+
+	return !loopback &&
+	       (c->map == KITHD_MAP_YES || (c->map == KITHD_MAP_AUTO && c->network == 0));
+}
+
 static char *trim(char *text)
 {
 	size_t len;

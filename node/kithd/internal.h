@@ -76,7 +76,8 @@ struct kithd {
 	uint8_t *seeds;
 	size_t seeds_len;
 	uint8_t node_secret[32];
-	int portmap_fd; /* to kith-portmap until the driver takes it; -1 = none */
+	int portmap_fd;        /* to kith-portmap; each node's driver has a copy; -1 = none */
+	unsigned portmap_owed; /* jobs without an answer */
 };
 
 /* config.c: sets one key of a section, as the file does. NULL, or a sentence that says what is
@@ -85,6 +86,10 @@ const char *kith__kithd_set(struct kithd_config *c, const char *section, const c
 			    const char *value);
 /* Reads the file; prints "file:line: sentence" on failure. False then. */
 bool kith__kithd_config_read(struct kithd_config *c, const char *path);
+
+/* Whether a router is to be asked for a port: in the public network, or when told to; never on
+ * loopback. */
+bool kith__kithd_maps(const struct kithd_config *c);
 
 /* options.c: defaults, file and options. -1: go on; else the exit code. */
 int kith__kithd_options(struct kithd_config *c, int argc, char **argv);
@@ -101,11 +106,9 @@ bool kith__kithd_harden(void);
 
 /* portmap.c: starts kith-portmap where port mapping wants it; before any key is in memory. */
 void kith__kithd_portmap_start(struct kithd *k);
-/* Whether a router is to be asked for a port. */
-bool kith__kithd_maps(const struct kithd_config *c);
-/* Gives the channel to the driver; then passes jobs and answers. */
-void kith__kithd_portmap_attach(struct kithd *k); /* of each driver with a node */
-void kith__kithd_portmap_end(struct kithd *k);    /* nothing more is asked of it */
+/* Gives a copy of the channel to the node's driver; then passes jobs and answers. */
+void kith__kithd_portmap_attach(struct kithd *k);
+void kith__kithd_portmap_close(struct kithd *k);
 void kith__kithd_portmap_turn(struct kithd *k, kith_time now);
 void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r);
 

@@ -58,6 +58,7 @@ int main(int argc, char **argv)
 	} else {
 		kith__kithd_portmap_start(k);
 		code = serve(k);
+		kith__kithd_portmap_close(k);
 	}
 out:
 	kith_alloc_free(NULL, k->sentence);

@@ -2,7 +2,8 @@
 /*
  * kith-portmap, started once, before any key is in memory and before kithd confines itself: with
  * descriptor 3, the null device on 0 to 2, an empty environment and nothing else. It ends when the
- * socket closes. Without it the node runs, and UPnP counts as silent.
+ * socket closes. Without it the node runs, and UPnP counts as silent. A profile that is locked and
+ * opened again has a new node and driver: the driver gets a copy of the socket.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,16 +14,6 @@
 #include "node/kithd/internal.h"
 
 #define CHANNEL 3
-
-bool kith__kithd_maps(const struct kithd_config *c)
-{
-	bool loopback = c->listens &&
-			(kith_addr_is_none(&c->listen4) || kith_addr_is_loopback(&c->listen4)) &&
-			(kith_addr_is_none(&c->listen6) || kith_addr_is_loopback(&c->listen6));
-
-	return !loopback &&
-	       (c->map == KITHD_MAP_YES || (c->map == KITHD_MAP_AUTO && c->network == 0));
-}
 
 /* kith-portmap beside this program; PATH is not asked. */
 static bool find_program(char out[KITHD_PATH])
@@ -83,19 +74,13 @@ void kith__kithd_portmap_start(struct kithd *k)
 	k->portmap_fd = pair[0];
 }
 
-void kith__kithd_portmap_end(struct kithd *k)
-{
-	if (k->portmap_fd >= 0)
-		(void)close(k->portmap_fd);
-	k->portmap_fd = -1;
-}
-
 void kith__kithd_portmap_attach(struct kithd *k)
 {
-	/* the helper outlives a locked profile: each driver gets a descriptor of its own */
-	int fd = k->portmap_fd >= 0 ? fcntl(k->portmap_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	int fd = k->portmap_fd >= 0 ? fcntl(k->portmap_fd, F_DUPFD_CLOEXEC, CHANNEL) : -1;
+	unsigned late = k->portmap_owed;
 
-	if (fd >= 0 && kith_driver_portmap_open(k->driver, fd))
+	k->portmap_owed = 0;
+	if (fd >= 0 && kith_driver_portmap_open(k->driver, fd, late))
 		kith_node_portmap_helper(k->node, true, kith_driver_now(k->driver));
 }
 
@@ -103,9 +88,18 @@ void kith__kithd_portmap_turn(struct kithd *k, kith_time now)
 {
 	struct kith_portmap_ask ask;
 
-	while (k->node != NULL && kith_node_portmap_ask(k->node, &ask, now))
+	while (k->node != NULL && kith_node_portmap_ask(k->node, &ask, now)) {
 		if (!kith_driver_portmap(k->driver, &ask))
 			return;
+		k->portmap_owed++;
+	}
+}
+
+void kith__kithd_portmap_close(struct kithd *k)
+{
+	if (k->portmap_fd >= 0)
+		(void)close(k->portmap_fd);
+	k->portmap_fd = -1;
 }
 
 void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r)
@@ -114,12 +108,13 @@ void kith__kithd_portmapped(void *ctx, const struct kith_portmap_reply *r)
 	kith_time now = kith_driver_now(k->driver);
 
 	if (r != NULL) {
+		k->portmap_owed -= k->portmap_owed > 0 ? 1 : 0;
 		if (k->node != NULL)
 			kith_node_portmap_reply(k->node, r, now);
 		return;
 	}
-	kith__kithd_portmap_end(k);
 	kith__kithd_say(k, KITH_LOG_WARN, "kith-portmap has ended; UPnP is not tried any more.");
+	kith__kithd_portmap_close(k);
 	if (k->node != NULL)
 		kith_node_portmap_helper(k->node, false, now);
 }

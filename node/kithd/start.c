@@ -245,7 +245,6 @@ static int new_node(struct kithd *k)
 
 	if (kith__kithd_maps(c))
 		cfg.map = c->mapping;
-
 	k->seeds = kith_alloc_zero(NULL, 1, SEEDS_BYTES);
 	if (k->seeds == NULL)
 		return KITH_E_NOMEM;
@@ -450,7 +449,6 @@ int kith__kithd_close(struct kithd *k)
 {
 	kith__kithd_door_close(k);
 	kith_driver_close(k->driver); /* waits for commits and hands them over */
-	kith__kithd_portmap_end(k);
 	kith__kithd_vault_close(k);
 	(void)uv_run(&k->loop, UV_RUN_DEFAULT);
 	kith__kithd_door_free(k);

@@ -269,7 +269,7 @@ static void finish(struct kith__kithd_vault *v, int status)
 	v->descriptor = -1;
 	v->busy = false;
 	kith__kithd_vault_tell(k);
-	kith_control_profile_done(k->control, &r);
+	kith_control_profile_done(k->control, &r, kith_driver_now(k->driver));
 	kith_wipe(v->words, KITH_WORDS_TEXT);
 	kith_driver_kick(k->driver);
 }
@@ -422,9 +422,10 @@ int kith__kithd_vault_ask(void *ctx, const struct kith_profile_ask *ask)
 	wrong.retry_ms = wait_ms(v);
 	if (wrong.retry_ms > 0 && ask->verb != KITH_PROFILE_LOCK &&
 	    ask->verb != KITH_PROFILE_CREATE) {
+		wrong.sentence = "Not tried: too soon after a wrong passphrase.";
 		if (ask->descriptor >= 0)
 			(void)close(ask->descriptor);
-		kith_control_profile_done(k->control, &wrong);
+		kith_control_profile_done(k->control, &wrong, kith_driver_now(k->driver));
 		return KITH_OK;
 	}
 	v->busy = true;

@@ -13,8 +13,8 @@
 #include "tests/break/tally.h"
 #include "tests/unit/node/pair.h"
 
-#define POINTS  250u /* of each case: four make a thousand */
-#define PER_RUN 50u  /* a new pair of people after so many */
+#define POINTS  125u /* of each case: eight make a thousand */
+#define PER_RUN 25u  /* a new pair of people after so many */
 #define OLD     7u   /* copies kept for the rollbacks */
 
 static struct pair p, twin;
@@ -111,12 +111,12 @@ static void run(unsigned from, uint64_t *state)
 	pair_free(&p);
 }
 
-static void copies(unsigned quarter)
+static void copies(unsigned eighth)
 {
-	uint64_t state = test_seed() + quarter;
+	uint64_t state = test_seed() + eighth;
 	struct seals all = {0};
 
-	for (unsigned i = quarter * POINTS; i < (quarter + 1) * POINTS; i += PER_RUN) {
+	for (unsigned i = eighth * POINTS; i < (eighth + 1) * POINTS; i += PER_RUN) {
 		struct seals s;
 
 		seals_begin(); /* each run is a world of its own, and draws the same keys */
@@ -154,4 +154,24 @@ TEST(attack_06_copies_third)
 TEST(attack_06_copies_fourth)
 {
 	copies(3);
+}
+
+TEST(attack_06_copies_fifth)
+{
+	copies(4);
+}
+
+TEST(attack_06_copies_sixth)
+{
+	copies(5);
+}
+
+TEST(attack_06_copies_seventh)
+{
+	copies(6);
+}
+
+TEST(attack_06_copies_eighth)
+{
+	copies(7);
 }

@@ -63,7 +63,10 @@ sleep 1
 restore third 14
 reaches third Bob bob Alice "ten, from the third"
 reaches bob Alice third Bob "eleven, to the third"
-eventually 90 says_elsewhere second || fail "the second copy goes on: $(as second status)"
+halt second
+start second user || fail "the second copy does not start again"
+eventually 60 says_elsewhere second || fail "the second copy goes on: $(as second status)"
+reaches third Bob bob Alice "twelve, from the third"
 
 # in Bob's history every text once
 [ "$(texts bob Alice | sort | uniq -d | wc -l)" = 0 ] || fail "a text twice"

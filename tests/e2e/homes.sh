@@ -45,6 +45,7 @@ homes_build() {
 
 home() { # <letter> <number> <outer address>
 	ip netns add "r$1" && ip netns add "h$1" || return 1
+	: >"$dir/wire.$1"
 	"$KITH_BIN/e2e_wire" 20 /proc/self/ns/net "w$1" "/run/netns/r$1" wan >"$dir/wire.$1" &
 	wires="$wires $!"
 	eventually 5 grep -q ready "$dir/wire.$1" || return 1

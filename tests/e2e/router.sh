@@ -102,7 +102,8 @@ END
 }
 
 upnpd_start() {
-	ip netns exec r miniupnpd -d -f "$dir/upnpd.conf" -P "$dir/upnpd.pid" >>"$dir/upnpd.txt" 2>&1 &
+	ip netns exec r miniupnpd -d -f "$dir/upnpd.conf" -P "$dir/upnpd.pid" \
+		>>"$dir/upnpd.txt" 2>&1 &
 	upnpd=$!
 	eventually 5 grep -q "listening on\|Listening\|HTTP listening\|NAT-PMP" "$dir/upnpd.txt"
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The laboratory must be able to say no: with nine of ten datagrams lost, and of a limit that nothing
-# can hold.
+# The laboratory must be able to say no: with nine of ten datagrams lost, and of a limit that
+# nothing can hold.
 #	dht_can_fail.sh KITH_SIM SCENARIO
 set -eu
 small="--nodes 60 --set join.settle=1min --set join.span=10s --set workload.records=10 \

@@ -7,7 +7,8 @@ sim=$1 file=$2 nodes=$3
 set -- --nodes "$nodes"
 case $file in
 *ground*) # 100 keys, 300 lookups each
-	set -- "$@" --set workload.records=100 --set workload.rounds=100 --set workload.lookups=30000 ;;
+	set -- "$@" --set workload.records=100 --set workload.rounds=100 \
+		--set workload.lookups=30000 ;;
 *fresh.ini) # 500 nodes start per second
 	set -- "$@" --set workload.records=2000 --set workload.lookups=30000
 	[ "$nodes" -le 1000 ] || set -- "$@" --set join.span=20s ;;

@@ -34,7 +34,7 @@ static int on_profile(void *ctx, const struct kith_profile_ask *ask)
 		r.words = "twenty four words";
 	if (ask->verb == KITH_PROFILE_CREATE && r.status == KITH_OK)
 		kith_control_node(d->c, d->n);
-	kith_control_profile_done(d->c, &r);
+	kith_control_profile_done(d->c, &r, d->now);
 	return KITH_OK;
 }
 

@@ -149,7 +149,7 @@ static int done(struct kith_node *n, uint32_t call, uint64_t id)
 int kith_node_identity_create(struct kith_node *n, const char *name, uint32_t call, kith_time now)
 {
 	(void)name;
-	(void)now;
+	n->created_at = now;
 	if (n->identity)
 		return KITH_E_EXISTS;
 	n->identity = n->status == KITH_OK;

@@ -20,6 +20,7 @@ struct fake_reply {
 };
 
 struct kith_node {
+	kith_time created_at;        /* what the last identity_create was told */
 	bool identity, held, locked; /* held: commits do not happen */
 	int status;                  /* what every write ends with */
 	struct fake_reply queue[8192];

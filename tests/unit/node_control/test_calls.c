@@ -264,6 +264,66 @@ TEST(verification_digits_do_not_depend_on_the_side)
 	CHECK(strcmp(one, two) != 0);
 }
 
+/* The sentence on reachability, as `kith status` prints it. */
+static void check_reach(struct desk *d, enum kith_reach reach, enum kith_reach_why why,
+			const char *words)
+{
+	const json_t *r;
+	json_t *answer;
+
+	d->n->reach.reach = reach;
+	d->n->reach.why = why;
+	answer = desk_call(d, "node.status", "{}");
+	r = json_object_get(result_of(answer), "reach");
+	CHECK(strstr(json_string_value(json_object_get(r, "sentence")), words) != NULL);
+	CHECK_EQ(json_is_string(json_object_get(r, "address")), reach == KITH_REACH_YES);
+	json_decref(answer);
+}
+
+TEST(status_says_whether_others_reach_us)
+{
+	struct desk d;
+
+	desk_open(&d);
+	d.n->reach.endpoint = kith_addr_v4(198, 51, 100, 7, 4007);
+	d.n->reach.port = 20000;
+	d.n->reach.how = KITH_MAPPING_NATPMP;
+	check_reach(&d, KITH_REACH_YES, KITH_WHY_MAPPED, "forwards UDP port 4007 to it (NAT-PMP).");
+	check_reach(&d, KITH_REACH_YES, KITH_WHY_OWN, "Others can reach this node:");
+	check_reach(&d, KITH_REACH_YES, KITH_WHY_PINHOLE, "over IPv6");
+	check_reach(&d, KITH_REACH_NO, KITH_WHY_CARRIER, "internet provider shares one address");
+	check_reach(&d, KITH_REACH_NO, KITH_WHY_DOUBLE, "behind another router");
+	check_reach(&d, KITH_REACH_NO, KITH_WHY_DIFFERS, "names another internet address");
+	check_reach(&d, KITH_REACH_NO, KITH_WHY_NO_GATEWAY, "there is no router");
+	check_reach(&d, KITH_REACH_NO, KITH_WHY_REFUSED, "forward UDP port 20000 by hand");
+	check_reach(&d, KITH_REACH_NO, KITH_WHY_SILENT, "opens no port on request");
+	check_reach(&d, KITH_REACH_UNKNOWN, KITH_WHY_OFF, "is switched off");
+	check_reach(&d, KITH_REACH_UNKNOWN, KITH_WHY_TRYING, "is being asked");
+	check_reach(&d, KITH_REACH_UNKNOWN, KITH_WHY_UNSEEN, "no other node has seen it");
+	check_reach(&d, KITH_REACH_UNKNOWN, KITH_WHY_UNTOLD, "without naming its address");
+	desk_close(&d);
+}
+
+TEST(network_test_reports_each_protocol)
+{
+	struct desk d;
+	const json_t *r;
+	json_t *answer;
+
+	desk_open(&d);
+	d.n->reach.gateway = true;
+	d.n->reach.outcome[KITH_MAPPING_PCP] = KITH_MAPPING_REFUSED;
+	d.n->reach.code[KITH_MAPPING_PCP] = 2;
+	answer = desk_call(&d, "network.test", "{}");
+	r = json_array_get(json_object_get(result_of(answer), "protocols"), 0);
+	CHECK_STR(json_string_value(json_object_get(r, "protocol")), "PCP");
+	CHECK_STR(json_string_value(json_object_get(r, "result")), "refused");
+	CHECK_EQ(json_integer_value(json_object_get(r, "code")), 2);
+	CHECK(json_is_null(json_object_get(result_of(answer), "external")));
+	json_decref(answer);
+	desk_close(&d);
+}
+
 TEST(status_says_sentences_and_counts)
 {
 	struct desk d;

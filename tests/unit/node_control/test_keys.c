@@ -129,6 +129,24 @@ TEST(create_where_nothing_is)
 	desk_close(&d);
 }
 
+/* Making it took a while: the node is younger than the call, and time never goes back for it. */
+TEST(create_goes_on_at_the_time_of_its_end)
+{
+	struct kith_profile_result r = {.status = KITH_OK};
+	struct desk d;
+
+	desk_open(&d);
+	d.n->identity = false;
+	lock(&d, true);
+	d.slow = true;
+	CHECK(desk_call(&d, "profile.create", "{\"name\":\"Ada\"}") == NULL);
+	kith_control_node(d.c, d.n);
+	r.call = d.ask.call;
+	kith_control_profile_done(d.c, &r, d.now + KITH_US_PER_S);
+	CHECK_EQ(d.n->created_at, d.now + KITH_US_PER_S);
+	desk_close(&d);
+}
+
 TEST(names_that_could_fool_a_terminal_are_refused)
 {
 	static const char *const names[] = {"\\u001b[2J", "a\\nb",   "\\u202eevil",
@@ -168,8 +186,8 @@ TEST(what_waits_on_a_node_ends_when_it_goes)
 	{
 		struct kith_profile_result r = {.call = d.ask.call, .status = KITH_OK};
 
-		kith_control_profile_done(d.c, &r);
-		kith_control_profile_done(d.c, &r); /* once only */
+		kith_control_profile_done(d.c, &r, d.now);
+		kith_control_profile_done(d.c, &r, d.now); /* once only */
 	}
 	CHECK_EQ(desk_code(desk_take(&d)), 0);
 	CHECK(desk_take(&d) == NULL);
@@ -187,7 +205,7 @@ TEST(a_gone_caller_and_its_host_task)
 	kith_control_close(d.c, d.caller);
 	r.call = d.ask.call;
 	kith_control_profile_progress(d.c, r.call, 1, 2, d.now);
-	kith_control_profile_done(d.c, &r);
+	kith_control_profile_done(d.c, &r, d.now);
 	CHECK(desk_take(&d) == NULL);
 	CHECK_OK(kith_control_open(d.c, KITH_RIGHTS_ALL, &d.caller));
 	kith_control_descriptor(d.c, d.caller, 77);

@@ -41,6 +41,15 @@ TEST(every_key_is_set)
 	CHECK_STR(c.hint[0], "ABC");
 	CHECK(ok("net", "publish-address", "yes"));
 	CHECK(c.publish_address);
+	CHECK(ok("net", "port-mapping", "yes"));
+	CHECK_EQ(c.map, KITHD_MAP_YES);
+	CHECK(ok("net", "pcp", "yes") && ok("net", "nat-pmp", "no") && ok("net", "upnp", "yes"));
+	CHECK(c.mapping.use[KITH_MAPPING_PCP] && !c.mapping.use[KITH_MAPPING_NATPMP]);
+	CHECK(c.mapping.use[KITH_MAPPING_UPNP]);
+	CHECK(ok("net", "mapping-port", "4000"));
+	CHECK_EQ(c.mapping.external, 4000);
+	CHECK(ok("net", "mapping-lease", "600"));
+	CHECK_EQ(c.mapping.lease_s, 600);
 	CHECK(ok("mailbox", "serve", "yes"));
 	CHECK(c.serve);
 	CHECK(ok("mailbox", "disk_max", "3GiB"));
@@ -59,6 +68,10 @@ TEST(wrong_values_are_refused_and_change_nothing)
 {
 	static const char *const wrong[][3] = {
 		{"node", "role", "server"},
+		{"net", "port-mapping", "perhaps"},
+		{"net", "upnp", "1"},
+		{"net", "mapping-port", "65536"},
+		{"net", "mapping-lease", "9"},
 		{"node", "profile", ""},
 		{"node", "log-level", "loud"},
 		{"node", "work-bits", "25"},
@@ -175,4 +188,24 @@ TEST(noise_never_crashes_the_reader)
 			text[k] = letters[kith_rng_below(&rng, sizeof(letters) - 1)];
 		(void)read_text(text, sizeof(text));
 	}
+}
+
+/* A router is asked in the public network, elsewhere only when told to, and never on loopback. */
+TEST(mapping_only_where_it_may)
+{
+	memset(&c, 0, sizeof(c));
+	CHECK(kith__kithd_maps(&c));
+	c.network = 5;
+	CHECK(!kith__kithd_maps(&c));
+	CHECK(ok("net", "port-mapping", "yes"));
+	CHECK(kith__kithd_maps(&c));
+	CHECK(ok("net", "listen", "127.0.0.1:4000"));
+	CHECK(!kith__kithd_maps(&c));
+	CHECK(ok("net", "listen", "[::1]:4000"));
+	CHECK(!kith__kithd_maps(&c));
+	CHECK(ok("net", "listen", "10.0.0.1:4000"));
+	CHECK(kith__kithd_maps(&c));
+	c.network = 0;
+	CHECK(ok("net", "port-mapping", "no"));
+	CHECK(!kith__kithd_maps(&c));
 }

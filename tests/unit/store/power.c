@@ -24,6 +24,7 @@ struct run {
 	struct kith_profile *profile;
 	struct kith_store *store;
 	uint64_t state;
+	uint32_t page;
 	unsigned int told; /* failed syncs */
 };
 
@@ -46,6 +47,7 @@ static int open_all(struct run *r)
 	struct kith_profile_config cfg = help_config(&r->disk, "p", &r->rng);
 	int status;
 
+	cfg.page_bytes = r->page; /* small pages: the same rules, a quarter of the sealing */
 	cfg.fatal = on_fatal;
 	cfg.fatal_ctx = r;
 	if (!r->oracle.profile) {
@@ -166,6 +168,7 @@ static void begin(struct run *r, uint64_t seed, struct kith_rng rng)
 	test_disk_init(&r->disk);
 	r->rng = rng;
 	r->state = seed;
+	r->page = test_random(&r->state) % 4 == 0 ? 4096 : 1024;
 	r->oracle.next = 1;
 	r->oracle.last = -1;
 }

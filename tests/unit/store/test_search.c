@@ -299,6 +299,14 @@ TEST(deleted_words_leave_the_index)
 	CHECK(!kith_rows_next(&rows));
 	for (int i = 0; i < 200; i++)
 		compare(&w);
+	/* a new start in between does not forget it */
+	kith_store_close(w.s);
+	CHECK_OK(kith_store_open(w.profile, KITH_DB_ACCOUNT, &w.s));
+	CHECK(in_index(&w, "zxqwv") > 0);
+	put_text(&w, 330, 1, "x");
+	w.words[330] = 1u << 16;
+	w.conv[330] = 1;
+	CHECK_OK(help_commit(w.s));
 	(void)be_idle(&w, 200 * KITH_US_PER_S);
 	CHECK_EQ(in_index(&w, "zxqwv"), 0);
 	for (int i = 0; i < 200; i++)

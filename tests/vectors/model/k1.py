@@ -21,7 +21,7 @@ rt.root rt.hka rt.hkb rt.step rt.tr rt.rk rt.ck rt.nhk rt.msg rt.next rt.ad rt.d
 tag.a tag.b tag.ver tag.init tag.next tag.pre tag.hash tag.wrap
 mb.secret mb.bucket mb.bind mb.rcpt mb.inv mb.join mb.have mb.del st.pow st.hash
 lk.root lk.psk lk.next lk.hint lk.obf lk.msg2 lk.sess lk.token sv.obf sv.psk ck.seal ck.mac cookie
-relay.h relay.reg relay.tag lan tcp node.id
+relay.h relay.reg relay.tag lan tcp node.id node.day
 rpc.gate rpc.gkey rpc.mask rpc.key dht.cook dht.tok dht.lan dht.samp
 f.key f.leaf f.node f.root db.page db.wal db.mask db.wrap db.commit db.body bk.file log.id db.handle
 bu.nonce cr.no
