@@ -111,12 +111,14 @@ void kith__contact_free(struct kith_node *n, struct kith_contact *c)
 	kith__outbox_free(n, c);
 	kith__tagbook_wipe(&c->send);
 	kith__tagbook_wipe(&c->recv);
-	for (size_t i = 0; i < sizeof(c->request) / sizeof(c->request[0]); i++)
-		kith__tagbook_wipe(&c->request[i].in);
+	kith__request_open_wipe(c);
 	kith__contact_drop_ratchet(n, c);
 	kith_alloc_free(n->alloc, c->knock);
 	kith_alloc_free(n->alloc, c->bundle);
 	kith_alloc_free(n->alloc, c->request_blob);
+	if (c->greeting != NULL)
+		kith_wipe(c->greeting, strlen(c->greeting));
+	kith_alloc_free(n->alloc, c->greeting);
 	kith_wipe(c, sizeof(*c));
 	kith_alloc_free(n->alloc, c);
 }

@@ -59,7 +59,7 @@ void kith__heal_ended(struct kith_node *n, struct kith_contact *c)
 
 void kith__heal_crossed(struct kith_node *n, struct kith_contact *c, uint64_t created_s)
 {
-	if (c->request[0].created_s >= created_s)
+	if (kith__request_open_at(c, 0)->created_s >= created_s)
 		return;
 	kith_alloc_free(n->alloc, c->request_blob); /* the next one is made anew */
 	c->request_blob = NULL;

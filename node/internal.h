@@ -170,6 +170,13 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 /* The same with each open request, for a frame from a live link. */
 bool kith__request_answer_try(struct kith_node *n, struct kith_contact *c,
 			      const uint8_t inner[static KITH_INNER]);
+/* Own open request i of a contact, 0 = newest; an unused one where there is none. */
+const struct kith_open_request *kith__request_open_at(const struct kith_contact *c, unsigned i);
+/* Makes *q the newest and takes it over; the oldest of three ends. NOMEM: *q is still the
+ * caller's. */
+int kith__request_open_new(struct kith_contact *c, struct kith_open_request *q) KITH_MUST_USE;
+/* Forgets all of them, in memory. */
+void kith__request_open_wipe(struct kith_contact *c);
 /* requests_out.c: a request for the prekey of c->bundle, made or still good. STATE: no own mailbox
  * yet; NOMEM, AUTH. */
 int kith__request_ready(struct kith_node *n, struct kith_contact *c) KITH_MUST_USE;

@@ -412,6 +412,7 @@ static int load_ratchets(struct kith_node *n)
 			return KITH_E_NOMEM;
 		status = row_ratchet(c, &r, p + KITH_FLOW_ROW, len - KITH_FLOW_ROW);
 		c->ratchet->alloc = n->alloc;
+		c->ratchet->last = &n->last_ek;
 	}
 	return status == KITH_OK ? load_skipped(n) : status;
 }

@@ -16,6 +16,14 @@ struct kith_skipped {
 	uint64_t expires_s;
 };
 
+/* The EK that was derived last, for all sessions of a node: full frames come in runs, and deriving
+ * it takes longer than sealing. Zeroed before use. */
+struct kith_ratchet_ek {
+	uint64_t print; /* of the seed */
+	bool has;
+	uint8_t ek[KITH_KEM_EK];
+};
+
 /* One end of a session. Plain data; copies share `skipped`. */
 struct kith_ratchet {
 	uint8_t rk[32], cks[32], ckr[32], hks[32], hkr[32], nhks[32], nhkr[32];
@@ -38,6 +46,7 @@ struct kith_ratchet {
 	size_t skipped_count; /* oldest first; grows by `alloc` to KITH_SKIP_CONTACT_MAX */
 	size_t skipped_cap;
 	const struct kith_alloc *alloc; /* NULL = heap; set by the caller after init or decode */
+	struct kith_ratchet_ek *last;   /* NULL: derived each time; set by the caller too */
 };
 
 /* Who talks; A = sender of the request. */

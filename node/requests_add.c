@@ -48,9 +48,10 @@ static int add_checked(struct kith_node *n, const struct kith_address *a, const 
 	memset(c->alias, 0, sizeof(c->alias));
 	if (name != NULL)
 		memcpy(c->alias, name, strlen(name));
-	memset(c->greeting, 0, sizeof(c->greeting));
-	if (greeting != NULL)
-		memcpy(c->greeting, greeting, strlen(greeting));
+	kith_alloc_free(n->alloc, c->greeting);
+	c->greeting = NULL; /* without memory the request goes without it */
+	if (greeting != NULL && greeting[0] != '\0')
+		c->greeting = kith_alloc_copy(n->alloc, greeting, strlen(greeting));
 	kith__row_contact(n, c);
 	kith__row_conversation(n, c);
 	kith__row_device(n, c); /* messages may be queued before the answer: their rows name it */

@@ -25,6 +25,7 @@ static int open_accept(struct kith_node *n, struct kith_contact *c,
 		return status;
 	kith__ratchet_init_a(ratchet, r->root, r->rdh_secret, r->rek_seed, &ctx);
 	ratchet->alloc = n->alloc;
+	ratchet->last = &n->last_ek;
 	status = kith__ratchet_open(ratchet, o, inner, KITH_INNER, kith__wall_ms(n));
 	if (status == KITH_OK)
 		status = kith__body_decode(&body, o->body, o->body_len);
@@ -125,7 +126,7 @@ static void answered(struct kith_node *n, struct kith_contact *c)
 bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigned i,
 			    const uint8_t inner[static KITH_INNER])
 {
-	struct kith_open_request *r = &c->request[i];
+	struct kith_open_request *r = c->request == NULL ? NULL : &c->request[i];
 	struct kith_ratchet *ratchet;
 	struct kith_accept a;
 	uint8_t hash[16];
@@ -137,7 +138,7 @@ bool kith__request_answered(struct kith_node *n, struct kith_contact *c, unsigne
 		kith__ack_owe(n, c, false);
 		return true;
 	}
-	if (!r->used || c->blocked ||
+	if (r == NULL || !r->used || c->blocked ||
 	    (c->state == KITH_CONTACT_ACCEPTED && r->session_epoch <= c->epoch))
 		return false;
 	ratchet = kith_arena_get(n->arena, sizeof(*ratchet));
@@ -163,8 +164,8 @@ bool kith__request_answer_try(struct kith_node *n, struct kith_contact *c,
 {
 	unsigned i;
 
-	for (i = 0; i < sizeof(c->request) / sizeof(c->request[0]); i++)
-		if (c->request[i].used && kith__request_answered(n, c, i, inner))
+	for (i = 0; i < KITH_OPEN_REQUESTS; i++)
+		if (kith__request_open_at(c, i)->used && kith__request_answered(n, c, i, inner))
 			return true;
 	return false;
 }

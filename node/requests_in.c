@@ -235,11 +235,13 @@ static int accept_request(struct kith_node *n, const struct kith_request *q,
 /* May a request of an accepted contact open a new session? */
 static bool counts(struct kith_node *n, struct kith_contact *c, const struct kith_request *q)
 {
+	const struct kith_open_request *own = kith__request_open_at(c, 0);
+
 	if (q->session_epoch <= c->epoch_floor || q->created_s < n->restored_s)
 		return false;
-	if (!kith__healing(c) || !c->request[0].used)
+	if (!kith__healing(c) || !own->used)
 		return true;
-	if (c->request[0].kind != q->kind)
+	if (own->kind != q->kind)
 		return q->kind == KITH_REQUEST_AGAIN;
 	if (memcmp(q->ik, n->id->ik, 32) < 0)
 		return true;

@@ -8,7 +8,7 @@
 
 #include "node/internal.h"
 
-#define OPEN        3u       /* own requests kept per contact */
+#define OPEN        KITH_OPEN_REQUESTS
 #define ROOT_KEEP_S 5788800u /* the prekey lives 37 days, a blob under it 30 more */
 
 static void load_out(struct kith_node *n, const struct kith_rows *r)
@@ -24,8 +24,8 @@ static void load_out(struct kith_node *n, const struct kith_rows *r)
 	if (p != NULL && len == KITH_INNER)
 		c->request_blob = kith_alloc_copy(n->alloc, p, len);
 	p = kith_rows_blob(r, 5, &len);
-	if (p != NULL && len <= KITH_GREETING_MAX)
-		memcpy(c->greeting, p, len);
+	if (p != NULL && len > 0 && len <= KITH_GREETING_MAX)
+		c->greeting = kith_alloc_copy(n->alloc, p, len);
 	c->request_kept = (unsigned)kith_rows_int(r, 6);
 	c->request_until_s = (uint64_t)kith_rows_int(r, 7);
 	if (c->request_kept > 0) {
@@ -36,6 +36,39 @@ static void load_out(struct kith_node *n, const struct kith_rows *r)
 		c->next_seek =
 			age_ms < wait_ms ? n->now + (wait_ms - age_ms) * KITH_US_PER_MS : n->now;
 	}
+}
+
+const struct kith_open_request *kith__request_open_at(const struct kith_contact *c, unsigned i)
+{
+	static const struct kith_open_request none;
+
+	KITH_ASSERT(i < OPEN);
+	return c->request == NULL ? &none : &c->request[i];
+}
+
+int kith__request_open_new(struct kith_contact *c, struct kith_open_request *q)
+{
+	if (c->request == NULL)
+		c->request = kith_alloc_zero(NULL, OPEN, sizeof(*c->request));
+	if (c->request == NULL)
+		return KITH_E_NOMEM;
+	kith__tagbook_wipe(&c->request[OPEN - 1].in);
+	memmove(&c->request[1], &c->request[0], (OPEN - 1) * sizeof(*q));
+	c->request[0] = *q;
+	return KITH_OK;
+}
+
+void kith__request_open_wipe(struct kith_contact *c)
+{
+	unsigned i;
+
+	if (c->request == NULL)
+		return;
+	for (i = 0; i < OPEN; i++)
+		kith__tagbook_wipe(&c->request[i].in);
+	kith_wipe(c->request, OPEN * sizeof(*c->request));
+	kith_alloc_free(NULL, c->request);
+	c->request = NULL;
 }
 
 static void root_row(struct kith_node *n, const struct kith_contact *c,
@@ -74,19 +107,26 @@ void kith__request_roots_row(struct kith_node *n, const struct kith_contact *c)
 	kith_op_blob(&op, c->ik, 32);
 	kith__put(n, &op);
 	for (i = OPEN; i-- > 0;)
-		if (c->request[i].used)
+		if (kith__request_open_at(c, i)->used)
 			root_row(n, c, &c->request[i]);
 }
 
 void kith__requests_close(struct kith_node *n, struct kith_contact *c, uint32_t upto)
 {
+	bool any = false;
 	unsigned i;
 
-	for (i = 0; i < OPEN; i++)
-		if (c->request[i].used && c->request[i].session_epoch <= upto) {
-			kith__tagbook_wipe(&c->request[i].in);
-			kith_wipe(&c->request[i], sizeof(c->request[i]));
+	for (i = 0; c->request != NULL && i < OPEN; i++) {
+		struct kith_open_request *q = &c->request[i];
+
+		if (q->used && q->session_epoch <= upto) {
+			kith__tagbook_wipe(&q->in);
+			kith_wipe(q, sizeof(*q));
 		}
+		any |= q->used;
+	}
+	if (!any)
+		kith__request_open_wipe(c);
 	kith__request_roots_row(n, c);
 }
 
@@ -101,7 +141,7 @@ void kith__requests_sweep(struct kith_node *n)
 		struct kith_contact *c = n->contact[i];
 
 		for (k = 0; k < OPEN; k++) {
-			const struct kith_open_request *q = &c->request[k];
+			const struct kith_open_request *q = kith__request_open_at(c, k);
 
 			if (c->state != KITH_CONTACT_ACCEPTED || !q->used ||
 			    now_s < q->created_s + ROOT_KEEP_S)
@@ -162,9 +202,10 @@ static int load_roots(struct kith_node *n)
 			continue;
 		}
 		status = kith__request_tags(&q, version, (const uint8_t(*)[32])ml, count);
-		kith__tagbook_wipe(&c->request[2].in);
-		memmove(&c->request[1], &c->request[0], 2 * sizeof(q)); /* rows come oldest first */
-		c->request[0] = q;
+		if (status == KITH_OK) /* rows come oldest first */
+			status = kith__request_open_new(c, &q);
+		if (status != KITH_OK)
+			kith__tagbook_wipe(&q.in);
 		kith_wipe(&q, sizeof(q));
 	}
 	return status;

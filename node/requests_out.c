@@ -51,7 +51,7 @@ static void knock_secret(const struct kith_contact *c, struct kith_record_secret
 static void place_secret(const struct kith_contact *c, struct kith_record_secret *s)
 {
 	knock_secret(c, s);
-	if (c->request[0].kind == KITH_REQUEST_AGAIN)
+	if (kith__request_open_at(c, 0)->kind == KITH_REQUEST_AGAIN)
 		memcpy(s->s, c->p, 32);
 }
 
@@ -196,20 +196,21 @@ static bool bundle_open(struct kith_node *n, struct kith_contact *c, const uint8
 static bool usable_request(const struct kith_node *n, const struct kith_contact *c,
 			   enum kith_request_kind kind)
 {
+	const struct kith_open_request *q = kith__request_open_at(c, 0);
 	enum kith_request_kind made;
 	uint32_t spk_id;
 
-	if (!c->request[0].used || c->request_blob == NULL ||
+	if (!q->used || c->request_blob == NULL ||
 	    kith__request_peek(c->request_blob, &made, &spk_id) != KITH_OK ||
 	    spk_id != c->bundle->spk_id || made != kind)
 		return false;
-	return c->state == KITH_CONTACT_REQUESTED ||
-	       kith__wall_s(n) < c->request[0].created_s + AGAIN_FRESH_S;
+	return c->state == KITH_CONTACT_REQUESTED || kith__wall_s(n) < q->created_s + AGAIN_FRESH_S;
 }
 
 void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
 {
 	struct kith_op op = kith_op(KITH_OP_REQUEST_PUT);
+	const char *greeting = c->greeting == NULL ? "" : c->greeting;
 
 	kith_op_int(&op, (int64_t)(KITH_REQUEST_OUT_BASE + c->id));
 	kith_op_int(&op, 1);
@@ -219,7 +220,7 @@ void kith__request_out_row(struct kith_node *n, const struct kith_contact *c)
 	else
 		kith_op_null(&op);
 	kith_op_text(&op, c->name, strlen(c->name));
-	kith_op_text(&op, c->greeting, strlen(c->greeting));
+	kith_op_text(&op, greeting, strlen(greeting));
 	kith_op_int(&op, c->request_kept);
 	kith_op_int(&op, (int64_t)c->request_until_s);
 	kith_op_int(&op, (int64_t)kith__wall_ms(n));
@@ -263,6 +264,8 @@ static void fill_request(const struct kith_node *n, const struct kith_contact *c
 	}
 	q->name_len = (unsigned)strlen(n->id->name);
 	memcpy(q->name, n->id->name, q->name_len);
+	if (c->greeting == NULL)
+		return;
 	q->greeting_len = (unsigned)strlen(c->greeting);
 	memcpy(q->greeting, c->greeting, q->greeting_len);
 }
@@ -318,9 +321,11 @@ static int make_request(struct kith_node *n, struct kith_contact *c, const struc
 	status = kith__request_tags(&r, own->version, (const uint8_t(*)[32])ml, own->count);
 	if (status != KITH_OK)
 		goto out;
-	kith__tagbook_wipe(&c->request[2].in);
-	memmove(&c->request[1], &c->request[0], 2 * sizeof(c->request[0]));
-	c->request[0] = r;
+	status = kith__request_open_new(c, &r);
+	if (status != KITH_OK) {
+		kith__tagbook_wipe(&r.in);
+		goto out;
+	}
 	c->epoch_own = r.session_epoch;
 	c->request_kept = 0;
 	kith__row_device(n, c); /* device and XK of the knock record: the answer binds them */
@@ -405,7 +410,8 @@ static void start_work(struct kith_node *n, struct kith_contact *c, unsigned box
 	uint64_t day = kith__wall_s(n) / KITH_DAY_S;
 	struct kith_work_request q;
 
-	if (c->request[0].kind == KITH_REQUEST_AGAIN) { /* a contact asks without work */
+	if (kith__request_open_at(c, 0)->kind ==
+	    KITH_REQUEST_AGAIN) { /* a contact asks without work */
 		put_with_nonce(n, c, place_make(box, tries, day), 0);
 		return;
 	}

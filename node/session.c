@@ -22,6 +22,7 @@ static int start_ratchet_b(struct kith_node *n, struct kith__fresh *f, const str
 	status = kith__ratchet_init_b(f->ratchet, root, q->rdh, q->rek, &seeds, kith__wall_ms(n),
 				      &ctx);
 	f->ratchet->alloc = n->alloc;
+	f->ratchet->last = &n->last_ek;
 	kith_wipe(&seeds, sizeof(seeds));
 	return status;
 }

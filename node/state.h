@@ -180,7 +180,8 @@ struct kith_flow {         /* sequence numbers of a session epoch; kept in the r
 	kith_time ack_at; /* bare ack due (mailbox way) */
 	bool ack_live;    /* bare ack due on the live session after this commit */
 };
-struct kith_open_request { /* own request, until it or a newer one is answered */
+#define KITH_OPEN_REQUESTS 3u /* own requests kept per contact */
+struct kith_open_request {    /* own request, until it or a newer one is answered */
 	uint8_t root[32], rdh_secret[32], rek_seed[64];
 	uint32_t session_epoch;
 	uint64_t created_s;
@@ -259,7 +260,7 @@ struct kith_contact {
 	unsigned lookups_failed;
 	kith_time next_connect;
 	/* own request towards this contact: state REQUESTED, or a new session (heal.c) */
-	struct kith_open_request request[3];
+	struct kith_open_request *request; /* KITH_OPEN_REQUESTS, newest first; NULL: none open */
 	enum kith_seek seek;
 	uint32_t seek_op;
 	bool heal, heal_live;   /* a new session is wanted; its request goes on the link too */
@@ -277,7 +278,7 @@ struct kith_contact {
 	uint8_t *request_blob;
 	unsigned request_kept;
 	uint64_t request_until_s;
-	char greeting[KITH_GREETING_MAX + 1];
+	char *greeting; /* NULL: none */
 };
 
 struct kith_pending { /* somebody else's request, waiting for the user */
@@ -376,6 +377,7 @@ struct kith_node {
 	struct kith_expects *expects;
 	struct kith_said *said;
 	struct kith_part_spare *part_spare; /* parts.c */
+	struct kith_ratchet_ek last_ek;     /* of the session that sealed last */
 	struct kith_todelete *todelete;     /* tagbook.c, expect.c, say.c, todelete.c */
 	kith_time delivery_due, ack_due, next_tag_sweep, hold_due;
 	uint64_t unknown_bodies, refused_frames;

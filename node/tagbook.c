@@ -315,10 +315,13 @@ static void move_base(struct kith_node *n, struct kith_contact *c, struct kith_t
 
 void kith__tagbook_consumed(struct kith_node *n, const struct kith_tag_match *m)
 {
-	struct kith_tag_side *s = m->request < 0 ? &m->c->recv : &m->c->request[m->request].in;
-	struct kith_tag_list *l = list_of(s, m->version);
+	struct kith_tag_side *s = &m->c->recv;
+	struct kith_tag_list *l;
 	uint32_t i;
 
+	if (m->request >= 0)
+		s = m->c->request == NULL ? NULL : &m->c->request[m->request].in;
+	l = s == NULL ? NULL : list_of(s, m->version);
 	if (l == NULL || m->index < l->low || m->index - l->low >= STREAM)
 		return;
 	i = m->index - l->low;

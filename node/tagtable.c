@@ -260,11 +260,11 @@ void kith__tagbook_each(struct kith_node *n, struct kith_contact *c, kith__tag_l
 			void *ctx)
 {
 	unsigned i;
-	size_t r;
+	unsigned r;
 
 	for (i = 0; i < c->recv.count; i++)
 		fn(n, c, &c->recv.list[i], ctx);
-	for (r = 0; r < sizeof(c->request) / sizeof(c->request[0]); r++)
+	for (r = 0; c->request != NULL && r < KITH_OPEN_REQUESTS; r++)
 		for (i = 0; c->request[r].used && i < c->request[r].in.count; i++)
 			fn(n, c, &c->request[r].in.list[i], ctx);
 }
@@ -351,9 +351,9 @@ static void try_list(struct kith_node *n, struct kith_contact *c, struct kith_ta
 /* Which of the open requests the list belongs to; -1: the session. */
 static int request_of(const struct kith_contact *c, const struct kith_tag_list *l)
 {
-	size_t r;
+	unsigned r;
 
-	for (r = 0; r < sizeof(c->request) / sizeof(c->request[0]); r++)
+	for (r = 0; c->request != NULL && r < KITH_OPEN_REQUESTS; r++)
 		for (unsigned i = 0; c->request[r].used && i < c->request[r].in.count; i++)
 			if (&c->request[r].in.list[i] == l)
 				return (int)r;

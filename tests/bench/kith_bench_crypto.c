@@ -30,6 +30,7 @@ static struct {
 	struct kith_record_secret secret;
 	uint8_t record[KITH_RECORD], content[KITH_RECORD_CONTENT];
 	struct kith_ratchet side[2];
+	struct kith_ratchet_ek last[2];
 	struct kith_opened opened;
 	uint8_t body[KITH_BODY];
 	uint32_t turn, step;
@@ -287,6 +288,8 @@ static void setup_ratchet(void)
 	kith__ratchet_init_a(&w.side[0], root, rdh_secret, rek_seed, &context);
 	must(kith__ratchet_init_b(&w.side[1], root, rdh, rek, &seeds, w.now_ms, &context) ==
 	     KITH_OK);
+	w.side[0].last = &w.last[0]; /* two nodes */
+	w.side[1].last = &w.last[1];
 	b.content = (const uint8_t *)"hello";
 	b.len = 5;
 	must(kith__body_encode(w.body, sizeof(w.body), &b) != 0);

@@ -62,18 +62,19 @@ static uint32_t request(unsigned from, uint8_t out[static KITH_INNER])
 	c->bundle->spk_id = o->prekey[0]->id;
 	memcpy(c->bundle->spk, o->prekey[0]->spk, 32);
 	memcpy(c->bundle->ek, o->prekey[0]->ek, sizeof(c->bundle->ek));
-	for (unsigned i = 0; i < 3; i++) /* never the bytes of an earlier one */
+	for (unsigned i = 0; c->request != NULL && i < 3;
+	     i++) /* never the bytes of an earlier one */
 		c->request[i].used = false;
 	c->seek = KITH_SEEK_WORK;
 	c->next_seek = 0;
 	n->now = p.now;
 	kith__seek_tick(n);
-	CHECK(c->request_blob != NULL && c->request[0].used);
+	CHECK(c->request_blob != NULL && kith__request_open_at(c, 0)->used);
 	memcpy(out, c->request_blob, KITH_INNER);
 	c->seek = KITH_SEEK_PUT;
 	pair_run(&p, FIRST_MS);
 	c->next_seek = KITH_NEVER;
-	return c->request[0].session_epoch;
+	return kith__request_open_at(c, 0)->session_epoch;
 }
 
 static void arrive(unsigned at, const uint8_t inner[static KITH_INNER])

@@ -469,6 +469,32 @@ TEST(ratchet_skipped_keys_expire)
 	couple_end(&c);
 }
 
+/* Sessions that share the EK derived last: each still gets its own. */
+TEST(ratchet_shares_the_last_ek)
+{
+	struct kith_rng rng = test_rng(test_seed());
+	struct kith_ratchet_ek last = {.has = false};
+	uint8_t want[2][KITH_KEM_EK], ek[KITH_KEM_EK];
+	size_t i;
+
+	couple_begin(&c, &rng);
+	couple_warm(&c);
+	for (i = 0; i < 2; i++) {
+		kith__ratchet_ek(want[i], &c.side[i]);
+		c.side[i].last = &last;
+	}
+	CHECK(memcmp(want[0], want[1], KITH_KEM_EK) != 0);
+	for (i = 0; i < 6; i++) { /* 0 0 1 1 0 0 */
+		kith__ratchet_ek(ek, &c.side[i / 2 % 2]);
+		CHECK_MEM(ek, want[i / 2 % 2], KITH_KEM_EK);
+		CHECK_MEM(last.ek, want[i / 2 % 2], KITH_KEM_EK);
+	}
+	c.side[1].ek_seed[0] ^= 1;
+	kith__ratchet_ek(ek, &c.side[1]);
+	CHECK(memcmp(ek, want[1], KITH_KEM_EK) != 0);
+	couple_end(&c);
+}
+
 TEST(ratchet_row_goes_round_and_is_checked)
 {
 	struct kith_rng rng = test_rng(test_seed());

@@ -64,7 +64,7 @@ static void request(struct pair *p, unsigned from, uint8_t out[static KITH_INNER
 	c->next_seek = 0;
 	n->now = p->now;
 	kith__seek_tick(n);
-	CHECK(c->request_blob != NULL && c->request[0].used);
+	CHECK(c->request_blob != NULL && kith__request_open_at(c, 0)->used);
 	c->seek = KITH_SEEK_PUT;
 	memcpy(out, c->request_blob, KITH_INNER);
 	pair_run(p, FIRST_MS);
@@ -137,9 +137,9 @@ TEST(requests_newer_accept_replaces_the_session)
 	renew_prekey(p, 1);
 	request(p, 0, two);
 	c = pair_contact(p, 0);
-	CHECK(c->request[0].used && c->request[1].used);
-	first = c->request[1].session_epoch;
-	memcpy(root, c->request[0].root, 32);
+	CHECK(kith__request_open_at(c, 0)->used && kith__request_open_at(c, 1)->used);
+	first = kith__request_open_at(c, 1)->session_epoch;
+	memcpy(root, kith__request_open_at(c, 0)->root, 32);
 	arrive(p, 1, one);
 	accept_it(p, 1);
 	accept_of(p, 1, accept1);
@@ -150,20 +150,20 @@ TEST(requests_newer_accept_replaces_the_session)
 	CHECK(kith__request_answered(p->node[0], c, 1, accept1));
 	pair_run(p, FIRST_MS);
 	CHECK_EQ(c->epoch, first);
-	CHECK(c->request[0].used && !c->request[1].used);
+	CHECK(kith__request_open_at(c, 0)->used && !kith__request_open_at(c, 1)->used);
 	pair_restart(p, 0, true);
 	c = pair_contact(p, 0);
 	CHECK_EQ(c->state, KITH_CONTACT_ACCEPTED);
 	CHECK_EQ(c->epoch, first);
-	CHECK(c->request[0].used && !c->request[1].used);
-	CHECK_MEM(c->request[0].root, root, 32);
+	CHECK(kith__request_open_at(c, 0)->used && !kith__request_open_at(c, 1)->used);
+	CHECK_MEM(kith__request_open_at(c, 0)->root, root, 32);
 	CHECK(kith__request_answered(p->node[0], c, 0, accept2));
 	pair_run(p, FIRST_MS);
 	CHECK_EQ(c->epoch, first + 1);
-	CHECK(!c->request[0].used);
+	CHECK(!kith__request_open_at(c, 0)->used);
 	pair_restart(p, 0, true);
 	pair_restart(p, 1, true);
-	CHECK(!pair_contact(p, 0)->request[0].used);
+	CHECK(!kith__request_open_at(pair_contact(p, 0), 0)->used);
 	CHECK_EQ(pair_contact(p, 0)->recv.count, 1);
 	CHECK_MEM(pair_contact(p, 0)->recv.list[0].chain[0].t,
 		  pair_contact(p, 1)->send.list[0].chain[0].t, 32);
@@ -189,11 +189,11 @@ TEST(requests_crossing_loser_comes_late)
 	pair_run(p, 10 * (kith_time)KITH_US_PER_S);
 	request(p, 1 - low, high_request);
 	c = pair_contact(p, low);
-	epoch = c->request[0].session_epoch;
-	CHECK(pair_contact(p, 1 - low)->request[0].session_epoch > epoch);
+	epoch = kith__request_open_at(c, 0)->session_epoch;
+	CHECK(kith__request_open_at(pair_contact(p, 1 - low), 0)->session_epoch > epoch);
 	arrive(p, 1 - low, low_request);
 	CHECK_EQ(pair_contact(p, 1 - low)->state, KITH_CONTACT_ACCEPTED);
-	CHECK(!pair_contact(p, 1 - low)->request[0].used);
+	CHECK(!kith__request_open_at(pair_contact(p, 1 - low), 0)->used);
 	accept_of(p, 1 - low, accept);
 	p->node[low]->now = p->now;
 	CHECK(kith__request_answered(p->node[low], c, 0, accept));
@@ -355,7 +355,7 @@ TEST(requests_answer_without_memory)
 			break;
 		CHECK(!ok);
 		CHECK_EQ(c->state, KITH_CONTACT_REQUESTED);
-		CHECK(c->request[0].used && c->ratchet == NULL);
+		CHECK(kith__request_open_at(c, 0)->used && c->ratchet == NULL);
 		CHECK_EQ(c->outs, 0);
 		failed++;
 	}
