@@ -294,6 +294,12 @@ def bundle_keys(s, spk_id, ml):
     return H16('kn.tag', KDF(s, 'bu.tag', spk_id + ml)), KDF(s, 'bu.wrap', spk_id + ml)
 
 
+def heal_message(op, inner=b''):
+    """A new session over a live link: op 1 bundle wanted, 2 bundle, 3 request."""
+    assert len(inner) == {1: 0, 2: 4056, 3: 4056}[op]
+    return u8(5) + u8(op) + inner
+
+
 # ---- section 6: links ----
 def k_obf_contact(p, day, net):
     return KDF(p, 'lk.obf', u64(day) + u32(net))
