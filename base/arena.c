@@ -13,10 +13,10 @@
 #include "base/limits.h"
 
 #define SLAB    65536u
-#define CLASSES 8u
+#define CLASSES 9u
 #define WORDS   (SLAB / 32u / 64u) /* bits for the smallest cells */
 
-static const size_t cell_size[CLASSES] = {32, 64, 128, 256, 512, 1024, 4096, 8192};
+static const size_t cell_size[CLASSES] = {32, 64, 128, 256, 512, 1024, 2816, 4096, 8192};
 
 struct slab {
 	struct slab *next;

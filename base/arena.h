@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Locked memory for secrets: 64 KiB slabs (mlock, excluded from core dumps), cut into cells of one
- * size class each (32, 64, 128, 256, 512, 1,024, 4,096, 8,192 B). Cells are zero when handed out
- * and wiped when given back. Where the lock limit is reached the slab stays unlocked and
+ * size class each (32, 64, 128, 256, 512, 1,024, 2,816, 4,096, 8,192 B). Cells are zero when handed
+ * out and wiped when given back. Where the lock limit is reached the slab stays unlocked and
  * kith_arena_unlocked() counts it, so that `kith status` can say so.
  */
 #ifndef KITH_BASE_ARENA_H

@@ -56,7 +56,6 @@ void kith__row_invitation(struct kith_node *n, const struct kith_own_cap *cap);
 #define KITH_FLOW_ROW (32u + KITH_FLOW_FAR) /* sequence numbers in front of a ratchet row */
 /* A ratchet is two rows: flow | ratchet without its keys | print 8, and the keys, written when they
  * changed. The print ties the two. */
-uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS]);
 #define KITH_OUT_ROW_HEAD \
 	29u /* type 2, flags 1, index 4, list version 4, mid 16, content length 2 */
 void kith__row_seen(struct kith_node *n, const uint8_t h[static 16], uint64_t expires_s);

@@ -24,6 +24,7 @@
 #define HEAD_FULL   (KITH__HEAD_FULL - KITH_SEAL_OVERHEAD)
 #define HEAD_LIGHT  (KITH__HEAD_LIGHT - KITH_SEAL_OVERHEAD)
 #define AT_SEQ      12u
+#define HEAD_EK     42u /* where EK stands, behind: */
 #define HEAD_SHORT  42u /* flags, pn, n, dh: what changes from frame to frame */
 
 _Static_assert(KITH__HEAD_FULL + KITH_BODY + KITH_SEAL_OVERHEAD == KITH_INNER, "full frame");
@@ -60,15 +61,11 @@ void kith__ratchet_init_a(struct kith_ratchet *r, const uint8_t root[static 32],
 			  const uint8_t rdh_secret[static 32], const uint8_t rek_seed[static 64],
 			  const struct kith_ratchet_context *c)
 {
-	uint8_t dk[KITH_KEM_DK];
-
 	start(r, root, c);
 	first_header_keys(r->nhkr, r->nhks, root);
 	memcpy(r->dh_secret, rdh_secret, 32);
 	kith_dh_public(r->dh, rdh_secret);
 	memcpy(r->ek_seed, rek_seed, 64);
-	kith_kem_keygen(r->ek, dk, rek_seed);
-	kith_wipe(dk, sizeof(dk));
 }
 
 int kith__ratchet_init_b(struct kith_ratchet *r, const uint8_t root[static 32],
@@ -102,6 +99,14 @@ void kith__root_derive(uint8_t tag_a[static 32], uint8_t tag_b[static 32], uint8
 
 /* ---- steps ---- */
 
+void kith__ratchet_ek(uint8_t ek[static KITH_KEM_EK], const struct kith_ratchet *r)
+{
+	uint8_t dk[KITH_KEM_DK];
+
+	kith_kem_keygen(ek, dk, r->ek_seed);
+	kith_wipe(dk, sizeof(dk));
+}
+
 /* What enters a step: both secrets, and the public keys of both sides. */
 struct step {
 	uint8_t secret[64]; /* DH | ss */
@@ -134,12 +139,12 @@ static void mix(struct kith_ratchet *r, uint8_t ck[32], uint8_t nhk[32], struct 
 int kith__ratchet_step_send(struct kith_ratchet *r, const struct kith_ratchet_seeds *seeds,
 			    uint64_t now_ms)
 {
+	uint8_t ct[KITH_KEM_CT], ek[KITH_KEM_EK];
 	struct step s = {.sender_dh = r->dh,
 			 .receiver_dh = r->peer_dh,
-			 .sender_ek = r->ek,
+			 .sender_ek = ek,
 			 .receiver_ek = r->peer_ek,
 			 .ct = r->ct};
-	uint8_t ct[KITH_KEM_CT], dk[KITH_KEM_DK];
 
 	KITH_ASSERT(r->has_peer && r->step_due);
 	if (kith_dh(s.secret, seeds->dh_secret, r->peer_dh) != KITH_OK ||
@@ -150,10 +155,9 @@ int kith__ratchet_step_send(struct kith_ratchet *r, const struct kith_ratchet_se
 	memcpy(r->dh_secret, seeds->dh_secret, 32);
 	kith_dh_public(r->dh, r->dh_secret);
 	memcpy(r->ek_seed, seeds->kem, sizeof(r->ek_seed));
-	kith_kem_keygen(r->ek, dk, r->ek_seed);
-	kith_wipe(dk, sizeof(dk));
+	kith__ratchet_ek(ek, r);
 	memcpy(r->ct, ct, sizeof(r->ct));
-	r->has_bound = false;
+	r->has_bound = r->has_keys_print = false;
 	memcpy(r->hks, r->nhks, sizeof(r->hks));
 	mix(r, r->cks, r->nhks, &s);
 	r->pn = r->ns;
@@ -170,12 +174,12 @@ int kith__ratchet_step_receive(struct kith_ratchet *r, const uint8_t dh[static 3
 			       const uint8_t ek[static KITH_KEM_EK],
 			       const uint8_t ct[static KITH_KEM_CT])
 {
+	uint8_t own_ek[KITH_KEM_EK], dk[KITH_KEM_DK];
 	struct step s = {.sender_dh = dh,
 			 .receiver_dh = r->dh,
 			 .sender_ek = ek,
-			 .receiver_ek = r->ek,
+			 .receiver_ek = own_ek,
 			 .ct = ct};
-	uint8_t own_ek[KITH_KEM_EK], dk[KITH_KEM_DK];
 
 	if (!kith_kem_ek_valid(ek) || kith_dh(s.secret, r->dh_secret, dh) != KITH_OK)
 		return KITH_E_AUTH;
@@ -184,6 +188,7 @@ int kith__ratchet_step_receive(struct kith_ratchet *r, const uint8_t dh[static 3
 	kith_wipe(dk, sizeof(dk));
 	memcpy(r->peer_dh, dh, 32);
 	memcpy(r->peer_ek, ek, KITH_KEM_EK);
+	r->has_keys_print = false;
 	memcpy(r->hkr, r->nhkr, sizeof(r->hkr));
 	mix(r, r->ckr, r->nhkr, &s);
 	r->nr = 0;
@@ -223,10 +228,11 @@ void kith__chain_next(uint8_t mk[static 32], uint8_t ck[static 32])
 static void bind_head(uint8_t bound[32], struct kith_ratchet *r, const uint8_t *head, size_t len,
 		      bool full)
 {
+	const uint8_t *ek = head + HEAD_EK;
 	uint8_t keys[33] = {KITH_SUITE};
 
 	if (full && !r->has_bound) {
-		kith_nonce_bind(r->bound, r->ek, sizeof(r->ek), r->ct, sizeof(r->ct));
+		kith_nonce_bind(r->bound, ek, KITH_KEM_EK, r->ct, sizeof(r->ct));
 		r->has_bound = true;
 	}
 	if (full)
@@ -248,6 +254,7 @@ static void bind_body(uint8_t bound[32], const uint8_t *ad, const uint8_t *plain
 
 static size_t write_head(uint8_t out[HEAD_FULL], const struct kith_ratchet *r, bool full)
 {
+	uint8_t ek[KITH_KEM_EK];
 	struct kith_writer w;
 	size_t len = full ? HEAD_FULL : HEAD_LIGHT;
 
@@ -257,7 +264,9 @@ static size_t write_head(uint8_t out[HEAD_FULL], const struct kith_ratchet *r, b
 	kith_write_u32(&w, r->ns);
 	kith_write_bytes(&w, r->dh, sizeof(r->dh));
 	if (full) {
-		kith_write_bytes(&w, r->ek, sizeof(r->ek));
+		KITH_ASSERT(w.len == HEAD_EK);
+		kith__ratchet_ek(ek, r);
+		kith_write_bytes(&w, ek, sizeof(ek));
 		kith_write_bytes(&w, r->ct, sizeof(r->ct));
 	}
 	kith_write_pad(&w, len);

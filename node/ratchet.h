@@ -21,11 +21,13 @@ struct kith_ratchet {
 	uint8_t rk[32], cks[32], ckr[32], hks[32], hkr[32], nhks[32], nhkr[32];
 	bool has_cks, has_ckr, has_peer, step_due;
 	bool may_send; /* true from init on; the node clears it for good after restoring a backup */
-	uint8_t dh_secret[32], dh[32], ek_seed[64], ek[KITH_KEM_EK]; /* own */
+	uint8_t dh_secret[32], dh[32], ek_seed[64]; /* own; EK from the seed */
 	uint8_t peer_dh[32], peer_ek[KITH_KEM_EK];
 	uint8_t ct[KITH_KEM_CT]; /* of the own last step */
 	uint8_t bound[32];       /* memory only: hash of ek and ct, for nonces of headers */
 	bool has_bound;
+	uint64_t keys_print; /* memory only: kith__ratchet_keys_print() */
+	bool has_keys_print;
 	uint32_t ns, nr, pn;
 	uint64_t last_step_ms;
 	uint8_t ad[32];           /* H("rt.ad", ...) */
@@ -115,9 +117,18 @@ void kith__ratchet_wipe(struct kith_ratchet *r);
 void kith__frame_hash(uint8_t h[static 16], const uint8_t *frame, size_t len);
 /* Row body without skipped keys, versioned. MALFORMED, VERSION. */
 #define KITH_RATCHET_ROW 6144u
-/* The part of a row that changes with steps only: key pairs and ciphertext. */
+/* The part of a row that changes with steps only: key pairs and ciphertext. Its print is
+ * a fingerprint of what stands on disk. */
 #define KITH_RATCHET_KEYS_AT 226u
 #define KITH_RATCHET_KEYS    (4u * 32u + 32u + 2u * KITH_KEM_EK + KITH_KEM_CT)
+uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS]);
+/* kith__keys_print() of its keys; kept until a step. */
+uint64_t kith__ratchet_keys_print(struct kith_ratchet *r);
+/* That part alone. */
+void kith__ratchet_encode_keys(uint8_t out[static KITH_RATCHET_KEYS], const struct kith_ratchet *r);
+/* The row without it: `out` has room for KITH_RATCHET_ROW. */
+size_t kith__ratchet_encode_rest(uint8_t out[static KITH_RATCHET_ROW],
+				 const struct kith_ratchet *r);
 size_t kith__ratchet_encode(uint8_t out[static KITH_RATCHET_ROW], const struct kith_ratchet *r);
 int kith__ratchet_decode(struct kith_ratchet *r, const uint8_t *in, size_t len) KITH_MUST_USE;
 

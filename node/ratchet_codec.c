@@ -5,9 +5,10 @@
  *	version 1 | flags 1 | RK CKs CKr HKs HKr NHKs NHKr | own dh pair, ek seed 64, ek |
  *	peer dh, ek | ct | ns nr pn 4 each | last step ms 8 | ad 32 | first seq 4 | highest seq 4
  */
-#include "node/proto.h"
-
 #include <string.h>
+
+#include "base/map.h"
+#include "node/proto_internal.h"
 
 #define VERSION 1u
 
@@ -28,37 +29,94 @@ static uint8_t flags_of(const struct kith_ratchet *r)
 			 (r->may_send ? FLAG_SEND : 0) | (r->chain_acked ? FLAG_ACKED : 0));
 }
 
+static void write_first(struct kith_writer *w, const struct kith_ratchet *r)
+{
+	kith_write_u8(w, VERSION);
+	kith_write_u8(w, flags_of(r));
+	kith_write_bytes(w, r->rk, 32);
+	kith_write_bytes(w, r->cks, 32);
+	kith_write_bytes(w, r->ckr, 32);
+	kith_write_bytes(w, r->hks, 32);
+	kith_write_bytes(w, r->hkr, 32);
+	kith_write_bytes(w, r->nhks, 32);
+	kith_write_bytes(w, r->nhkr, 32);
+	KITH_ASSERT(w->len == KITH_RATCHET_KEYS_AT);
+}
+
+static void write_keys(struct kith_writer *w, const struct kith_ratchet *r)
+{
+	uint8_t ek[KITH_KEM_EK];
+
+	kith__ratchet_ek(ek, r);
+	kith_write_bytes(w, r->dh_secret, 32);
+	kith_write_bytes(w, r->dh, 32);
+	kith_write_bytes(w, r->ek_seed, sizeof(r->ek_seed));
+	kith_write_bytes(w, ek, sizeof(ek));
+	kith_write_bytes(w, r->peer_dh, 32);
+	kith_write_bytes(w, r->peer_ek, sizeof(r->peer_ek));
+	kith_write_bytes(w, r->ct, sizeof(r->ct));
+}
+
+static void write_last(struct kith_writer *w, const struct kith_ratchet *r)
+{
+	kith_write_u32(w, r->ns);
+	kith_write_u32(w, r->nr);
+	kith_write_u32(w, r->pn);
+	kith_write_u64(w, r->last_step_ms);
+	kith_write_bytes(w, r->ad, 32);
+	kith_write_u32(w, r->chain_first_seq);
+	kith_write_u32(w, r->seq_high);
+	KITH_ASSERT(kith_write_end(w) == KITH_OK);
+}
+
+uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS])
+{
+	static const uint8_t key[16];
+
+	return kith_siphash(key, keys, KITH_RATCHET_KEYS);
+}
+
+void kith__ratchet_encode_keys(uint8_t out[static KITH_RATCHET_KEYS], const struct kith_ratchet *r)
+{
+	struct kith_writer w;
+
+	kith_writer_init(&w, out, KITH_RATCHET_KEYS);
+	write_keys(&w, r);
+	KITH_ASSERT(w.len == KITH_RATCHET_KEYS && kith_write_end(&w) == KITH_OK);
+}
+
+uint64_t kith__ratchet_keys_print(struct kith_ratchet *r)
+{
+	uint8_t keys[KITH_RATCHET_KEYS];
+
+	if (!r->has_keys_print) {
+		kith__ratchet_encode_keys(keys, r);
+		r->keys_print = kith__keys_print(keys);
+		r->has_keys_print = true;
+		kith_wipe(keys, sizeof(keys));
+	}
+	return r->keys_print;
+}
+
+size_t kith__ratchet_encode_rest(uint8_t out[static KITH_RATCHET_ROW], const struct kith_ratchet *r)
+{
+	struct kith_writer w;
+
+	kith_writer_init(&w, out, KITH_RATCHET_ROW);
+	write_first(&w, r);
+	write_last(&w, r);
+	return w.len;
+}
+
 size_t kith__ratchet_encode(uint8_t out[static KITH_RATCHET_ROW], const struct kith_ratchet *r)
 {
 	struct kith_writer w;
 
 	kith_writer_init(&w, out, KITH_RATCHET_ROW);
-	kith_write_u8(&w, VERSION);
-	kith_write_u8(&w, flags_of(r));
-	kith_write_bytes(&w, r->rk, 32);
-	kith_write_bytes(&w, r->cks, 32);
-	kith_write_bytes(&w, r->ckr, 32);
-	kith_write_bytes(&w, r->hks, 32);
-	kith_write_bytes(&w, r->hkr, 32);
-	kith_write_bytes(&w, r->nhks, 32);
-	kith_write_bytes(&w, r->nhkr, 32);
-	KITH_ASSERT(w.len == KITH_RATCHET_KEYS_AT);
-	kith_write_bytes(&w, r->dh_secret, 32);
-	kith_write_bytes(&w, r->dh, 32);
-	kith_write_bytes(&w, r->ek_seed, sizeof(r->ek_seed));
-	kith_write_bytes(&w, r->ek, sizeof(r->ek));
-	kith_write_bytes(&w, r->peer_dh, 32);
-	kith_write_bytes(&w, r->peer_ek, sizeof(r->peer_ek));
-	kith_write_bytes(&w, r->ct, sizeof(r->ct));
+	write_first(&w, r);
+	write_keys(&w, r);
 	KITH_ASSERT(w.len == KITH_RATCHET_KEYS_AT + KITH_RATCHET_KEYS);
-	kith_write_u32(&w, r->ns);
-	kith_write_u32(&w, r->nr);
-	kith_write_u32(&w, r->pn);
-	kith_write_u64(&w, r->last_step_ms);
-	kith_write_bytes(&w, r->ad, 32);
-	kith_write_u32(&w, r->chain_first_seq);
-	kith_write_u32(&w, r->seq_high);
-	KITH_ASSERT(kith_write_end(&w) == KITH_OK);
+	write_last(&w, r);
 	return w.len;
 }
 
@@ -80,6 +138,7 @@ int kith__ratchet_decode(struct kith_ratchet *r, const uint8_t *in, size_t len)
 {
 	struct kith_ratchet got;
 	struct kith_reader reader;
+	uint8_t ek[KITH_KEM_EK], own[KITH_KEM_EK];
 	uint8_t version;
 	int err;
 
@@ -101,7 +160,7 @@ int kith__ratchet_decode(struct kith_ratchet *r, const uint8_t *in, size_t len)
 	kith_read_bytes(&reader, got.dh_secret, 32);
 	kith_read_bytes(&reader, got.dh, 32);
 	kith_read_bytes(&reader, got.ek_seed, sizeof(got.ek_seed));
-	kith_read_bytes(&reader, got.ek, sizeof(got.ek));
+	kith_read_bytes(&reader, ek, sizeof(ek));
 	kith_read_bytes(&reader, got.peer_dh, 32);
 	kith_read_bytes(&reader, got.peer_ek, sizeof(got.peer_ek));
 	kith_read_bytes(&reader, got.ct, sizeof(got.ct));
@@ -113,6 +172,10 @@ int kith__ratchet_decode(struct kith_ratchet *r, const uint8_t *in, size_t len)
 	got.chain_first_seq = kith_read_u32(&reader);
 	got.seq_high = kith_read_u32(&reader);
 	err = kith_read_end(&reader);
+	if (err == KITH_OK) { /* it is not kept: a row with another is damaged */
+		kith__ratchet_ek(own, &got);
+		err = kith_equal(own, ek, sizeof(ek)) ? KITH_OK : KITH_E_MALFORMED;
+	}
 	if (err == KITH_OK)
 		*r = got;
 	kith_wipe(&got, sizeof(got));

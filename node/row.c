@@ -180,35 +180,31 @@ static void row_skipped(struct kith_node *n, struct kith_contact *c)
 	}
 }
 
-uint64_t kith__keys_print(const uint8_t keys[static KITH_RATCHET_KEYS])
-{
-	static const uint8_t key[16];
-
-	return kith_siphash(key, keys, KITH_RATCHET_KEYS);
-}
-
-static void row_keys(struct kith_node *n, struct kith_contact *c, const uint8_t *keys)
+static void row_keys(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_op op = kith_op(KITH_OP_RATCHET_KEYS_PUT);
-	uint64_t print = kith__keys_print(keys);
+	uint64_t print = kith__ratchet_keys_print(c->ratchet);
+	uint8_t keys[KITH_RATCHET_KEYS];
 
 	if (print == c->keys_print)
 		return;
 	c->keys_print = print;
+	kith__ratchet_encode_keys(keys, c->ratchet);
 	kith_op_int(&op, (int64_t)c->id);
-	kith_op_blob(&op, keys, KITH_RATCHET_KEYS);
-	kith__put(n, &op);
+	kith_op_blob(&op, keys, sizeof(keys));
+	kith__put(n, &op); /* copies: only then are the keys wiped */
+	kith_wipe(keys, sizeof(keys));
 }
 
 void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 {
 	struct kith_op op = kith_op(KITH_OP_RATCHET_PUT);
-	uint8_t whole[KITH_RATCHET_ROW], body[KITH_FLOW_ROW + KITH_RATCHET_ROW];
-	size_t len, behind = KITH_RATCHET_KEYS_AT + KITH_RATCHET_KEYS;
+	uint8_t rest[KITH_RATCHET_ROW], body[KITH_FLOW_ROW + KITH_RATCHET_ROW];
 	struct kith_writer w;
+	size_t len;
 
 	KITH_ASSERT(c->ratchet != NULL);
-	len = kith__ratchet_encode(whole, c->ratchet);
+	len = kith__ratchet_encode_rest(rest, c->ratchet);
 	kith_writer_init(&w, body, sizeof(body));
 	kith_write_u32(&w, c->flow.out_next);
 	kith_write_u32(&w, c->flow.in_next);
@@ -219,17 +215,16 @@ void kith__row_ratchet(struct kith_node *n, struct kith_contact *c)
 	kith_write_u32(&w, c->epoch_own);
 	kith_write_zeros(&w, KITH_FLOW_ROW - KITH_FLOW_FAR - 29);
 	kith_write_bytes(&w, c->flow.in_far, sizeof(c->flow.in_far));
-	kith_write_bytes(&w, whole, KITH_RATCHET_KEYS_AT);
-	kith_write_bytes(&w, whole + behind, len - behind);
-	kith_write_u64(&w, kith__keys_print(whole + KITH_RATCHET_KEYS_AT));
+	kith_write_bytes(&w, rest, len);
+	kith_write_u64(&w, kith__ratchet_keys_print(c->ratchet));
 	kith_op_int(&op, (int64_t)c->id);
 	kith_op_int(&op, c->epoch);
 	op_flag(&op, c->ratchet->may_send);
 	kith_op_blob(&op, body, w.len);
 	kith__put(n, &op);
-	row_keys(n, c, whole + KITH_RATCHET_KEYS_AT);
+	row_keys(n, c);
 	kith_wipe(body, sizeof(body));
-	kith_wipe(whole, sizeof(whole));
+	kith_wipe(rest, sizeof(rest));
 	row_skipped(n, c);
 }
 

@@ -55,7 +55,7 @@ while [ "$i" -le "$count" ]; do
 	i=$((i + 1))
 done
 want=16
-[ "$count" -gt 24 ] || want=$((count / 2))
+[ "$count" -gt 40 ] || want=$((count / 2 - 2))
 i=1
 while [ "$i" -le "$count" ]; do
 	eventually 30 knows "$i" "$want" || fail "node $i knows $(counter "$i" 'dht\.peers') peers"

@@ -17,10 +17,12 @@ static void start(struct kith_ratchet *a, struct kith_ratchet *b)
 {
 	static const struct kith_ratchet_seeds seeds = {{1}, {2}, {3}};
 	static const uint8_t secret[32] = {4}, kem[64] = {5};
+	uint8_t ek[KITH_KEM_EK];
 	int err;
 
 	kith__ratchet_init_a(a, root, secret, kem, &context);
-	err = kith__ratchet_init_b(b, root, a->dh, a->ek, &seeds, 1000, &context);
+	kith__ratchet_ek(ek, a);
+	err = kith__ratchet_init_b(b, root, a->dh, ek, &seeds, 1000, &context);
 	KITH_ASSERT(err == KITH_OK);
 }
 
@@ -31,13 +33,14 @@ static size_t seal_as(const struct kith_ratchet *b, uint8_t frame[KITH_INNER], b
 	static const uint8_t suite = KITH_SUITE, nonce[24] = {1};
 	size_t size = full ? KITH_INNER : 256;
 	size_t box = full ? KITH__HEAD_FULL : KITH__HEAD_LIGHT;
-	uint8_t plain[KITH_INNER] = {0}, ad[32 + KITH__HEAD_FULL], mk[32], ck[32];
+	uint8_t plain[KITH_INNER] = {0}, ad[32 + KITH__HEAD_FULL], mk[32], ck[32], ek[KITH_KEM_EK];
 	struct kith_writer w;
 
+	kith__ratchet_ek(ek, b);
 	kith_writer_init(&w, plain, sizeof(plain));
 	kith_write_zeros(&w, 10); /* flags, pn, n: a frame that steps, then data over it */
 	kith_write_bytes(&w, b->dh, 32);
-	kith_write_bytes(&w, b->ek, KITH_KEM_EK);
+	kith_write_bytes(&w, ek, KITH_KEM_EK);
 	kith_write_bytes(&w, b->ct, KITH_KEM_CT);
 	if (!full)
 		memset(plain + 42, 0, sizeof(plain) - 42);

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "tests/test.h"
 
-static const size_t sizes[] = {32, 64, 128, 256, 512, 1024, 4096, 8192};
+static const size_t sizes[] = {32, 64, 128, 256, 512, 1024, 2816, 4096, 8192};
 
 TEST(arena_zero_and_wiped)
 {

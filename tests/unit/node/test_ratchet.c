@@ -190,6 +190,7 @@ TEST(ratchet_numbers_near_the_end_are_refused)
 
 TEST(ratchet_bad_keys_of_the_peer_are_refused)
 {
+	uint8_t ek[KITH_KEM_EK];
 	struct kith_rng rng = test_rng(test_seed());
 	struct kith_ratchet good;
 
@@ -199,10 +200,10 @@ TEST(ratchet_bad_keys_of_the_peer_are_refused)
 	couple_seal(&c, 1, false, "zero point", NULL, frame);
 	check_refused(0, frame, KITH_INNER, KITH_E_AUTH);
 	c.side[1] = good;
-	memset(c.side[1].ek, 0xff, 12);
-	couple_seal(&c, 1, false, "modulus", NULL, frame);
-	check_refused(0, frame, KITH_INNER, KITH_E_AUTH);
-	c.side[1] = good;
+	kith__ratchet_ek(ek, &good);
+	memset(ek, 0xff, 12); /* above the modulus */
+	CHECK_EQ(kith__ratchet_step_receive(&c.side[0], good.dh, ek, good.ct), KITH_E_AUTH);
+	CHECK(!c.side[0].has_peer);
 	c.side[1].ct[100] ^= 1;
 	couple_seal(&c, 1, false, "other ct", NULL, frame);
 	check_refused(0, frame, KITH_INNER, KITH_E_AUTH);
@@ -263,7 +264,7 @@ TEST(ratchet_nonces_are_bound_to_all_that_is_sealed)
 		r.ns += i == 0;
 		r.pn += i == 1;
 		r.dh[31] ^= i == 2;
-		r.ek[1183] ^= i == 3;
+		r.ek_seed[31] ^= i == 3;
 		r.ct[1087] ^= i == 4;
 		nonces_of(&r, body, KITH_BODY, KITH_INNER, other);
 		CHECK(memcmp(base, other, 24) != 0 && memcmp(base + 24, other + 24, 24) != 0);
@@ -484,6 +485,9 @@ TEST(ratchet_row_goes_round_and_is_checked)
 	for (i = 0; i < len; i++)
 		CHECK_EQ(kith__ratchet_decode(&back, row, i), KITH_E_MALFORMED);
 	CHECK_EQ(kith__ratchet_decode(&back, row, len + 1), KITH_E_MALFORMED);
+	row[KITH_RATCHET_KEYS_AT + 128 + 500] ^= 1; /* another EK than that of the seed */
+	CHECK_EQ(kith__ratchet_decode(&back, row, len), KITH_E_MALFORMED);
+	row[KITH_RATCHET_KEYS_AT + 128 + 500] ^= 1;
 	row[1] |= 64;
 	CHECK_EQ(kith__ratchet_decode(&back, row, len), KITH_E_MALFORMED);
 	row[0] = 2;

@@ -83,7 +83,7 @@ static bool b_started;
 
 static void start(const struct test_vectors *v)
 {
-	uint8_t secret[32], seed[64], want[32], tag_a[32], tag_b[32], link[32];
+	uint8_t secret[32], seed[64], want[32], tag_a[32], tag_b[32], link[32], ek[KITH_KEM_EK];
 
 	session = context(v);
 	test_vectors_bytes(v, "root", root, 32);
@@ -93,7 +93,8 @@ static void start(const struct test_vectors *v)
 	test_vectors_bytes(v, "a_ek", a_ek, KITH_KEM_EK);
 	kith__ratchet_init_a(&side[0], root, secret, seed, &session);
 	CHECK_MEM(side[0].dh, a_dh, 32);
-	CHECK_MEM(side[0].ek, a_ek, KITH_KEM_EK);
+	kith__ratchet_ek(ek, &side[0]);
+	CHECK_MEM(ek, a_ek, KITH_KEM_EK);
 	test_vectors_bytes(v, "ad", want, 32);
 	CHECK_MEM(side[0].ad, want, 32);
 	kith__root_derive(tag_a, tag_b, link, root);
