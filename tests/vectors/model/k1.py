@@ -110,6 +110,11 @@ def address_text(addr):
     return 'KITH:' + base64.b32encode(addr).decode().rstrip('=')
 
 
+def hint_text(key, ip, port):
+    """Behind an address, with a point before it; ip of 4 or 16 bytes, the port big-endian."""
+    return '.' + base64.b32encode(key + ip + port.to_bytes(2, 'big')).decode().rstrip('=')
+
+
 def address_ok(addr):
     p = ed_decode(addr[1:33])
     return (len(addr) == 51 and addr[0] == 1 and p is not None and ed_prime_order(p)
