@@ -10,19 +10,16 @@
  * request of kind 1 under the cap, with work. Live link: the bundle is asked for, the request sent
  * on it. The former ratchet opens what still comes and seals nothing. What waits is sealed anew in
  * the new session under the same message ids, so nothing is lost and nothing shown twice.
- *
- *	message kind 5 on a link: 1 bundle wanted | 2 bundle 4,056 | 3 request 4,056
+ * Bytes on the link: heal_wire.h.
  */
 #include <string.h>
 
 #include "node/msgs.h"
 
-#define KIND      5u
 #define DOUBTS    3u            /* blobs that open under no key, then a new session */
 #define DOUBT_S   86400u        /* one on own suspicion per day */
 #define TOLD_WAIT KITH_US_PER_S /* a bundle per second and contact */
 #define ASK_AGAIN (30u * (kith_time)KITH_US_PER_S)
-enum op { WANTED = 1, BUNDLE = 2, REQUEST = 3 };
 
 bool kith__healing(const struct kith_contact *c)
 {
@@ -96,17 +93,12 @@ void kith__heal_doubt(struct kith_node *n, struct kith_contact *c)
 
 /* ---- on a live link ---- */
 
-static void send(struct kith_node *n, struct kith_contact *c, enum op op, const uint8_t *inner)
+static void send(struct kith_node *n, struct kith_contact *c, enum kith_heal_op op,
+		 const uint8_t *inner)
 {
-	uint8_t message[2 + KITH_INNER];
-	size_t len = 2;
+	uint8_t message[KITH_HEAL_MAX];
+	size_t len = kith__heal_encode(message, op, inner);
 
-	message[0] = KIND;
-	message[1] = (uint8_t)op;
-	if (inner != NULL) {
-		memcpy(message + 2, inner, KITH_INNER);
-		len += KITH_INNER;
-	}
 	if (kith_net_send_message(n->net, c->session, KITH_NET_CLASS_MESSAGE, message, len, 0,
 				  n->now) != KITH_OK)
 		kith_log_add(n->log, n->now, KITH_LOG_DEBUG, "a link took no re-session");
@@ -117,7 +109,7 @@ void kith__heal_link_up(struct kith_node *n, struct kith_contact *c)
 	if (!kith__healing(c) || c->session == 0)
 		return;
 	c->heal_ask = n->now + ASK_AGAIN;
-	send(n, c, WANTED, NULL);
+	send(n, c, KITH_HEAL_WANTED, NULL);
 }
 
 void kith__heal_tick(struct kith_node *n, struct kith_contact *c)
@@ -144,7 +136,7 @@ static void tell_bundle(struct kith_node *n, struct kith_contact *c)
 	memcpy(b.ek, k->ek, sizeof(b.ek));
 	b.not_after = k->expires_s;
 	kith__bundle_make(inner, &b, n->id->ik_seed, n->id->ik);
-	send(n, c, BUNDLE, inner);
+	send(n, c, KITH_HEAL_BUNDLE, inner);
 	kith_alloc_free(n->alloc, inner);
 }
 
@@ -174,24 +166,24 @@ static void take_bundle(struct kith_node *n, struct kith_contact *c,
 void kith__heal_send(struct kith_node *n, struct kith_contact *c)
 {
 	if (c->heal_live && c->session != 0)
-		send(n, c, REQUEST, c->request_blob);
+		send(n, c, KITH_HEAL_REQUEST, c->request_blob);
 	c->heal_live = false;
 }
 
 void kith__heal_message(struct kith_node *n, struct kith_contact *c, const uint8_t *in, size_t len)
 {
 	const struct kith__request_way way = {.from_contact = true, .ik = c->ik};
+	const uint8_t *inner;
+	enum kith_heal_op op;
 
-	if (c->state != KITH_CONTACT_ACCEPTED || c->blocked) {
+	if (c->state != KITH_CONTACT_ACCEPTED || c->blocked ||
+	    kith__heal_decode(&op, &inner, in, len) != KITH_OK) {
 		n->unknown_kinds++;
 		return;
 	}
-	if (len == 1 && in[0] == WANTED)
-		tell_bundle(n, c);
-	else if (len == 1 + KITH_INNER && in[0] == BUNDLE)
-		take_bundle(n, c, in + 1);
-	else if (len == 1 + KITH_INNER && in[0] == REQUEST)
-		(void)kith__request_arrived(n, &way, in + 1);
-	else
-		n->unknown_kinds++;
+	switch (op) {
+	case KITH_HEAL_WANTED: tell_bundle(n, c); break;
+	case KITH_HEAL_BUNDLE: take_bundle(n, c, inner); break;
+	case KITH_HEAL_REQUEST: (void)kith__request_arrived(n, &way, inner); break;
+	}
 }

@@ -175,13 +175,13 @@ static void link_message(struct kith_node *n, const struct kith_net_event *e)
 	struct kith_contact *c = contact_of_session(n, e->session);
 	uint8_t kind = e->len < 2 ? 0 : e->data[0];
 
-	if (c == NULL || (kind != 1 && kind != 2 && kind != 5)) {
+	if (c == NULL || (kind != 1 && kind != 2 && kind != KITH_HEAL_KIND)) {
 		n->unknown_kinds++;
 		return;
 	}
 	c->last_seen_ms = kith__wall_ms(n);
-	if (kind == 5) {
-		kith__heal_message(n, c, e->data + 1, e->len - 1);
+	if (kind == KITH_HEAL_KIND) {
+		kith__heal_message(n, c, e->data, e->len);
 		return;
 	}
 	if (kith__healing(c) && e->len == 1 + KITH_INNER &&

@@ -10,6 +10,7 @@
 #include "node/body.h"
 #include "node/cert.h"
 #include "node/content.h"
+#include "node/heal_wire.h"
 #include "node/invitation.h"
 #include "node/ratchet.h"
 #include "node/request.h"

@@ -367,6 +367,12 @@ int kith__request_open(struct kith_request *q, uint8_t root[static 32],
 	return err;
 }
 
+bool kith__request_beats(enum kith_request_kind kind, const uint8_t ik[static 32],
+			 enum kith_request_kind own, const uint8_t own_ik[static 32])
+{
+	return kind != own ? kind == KITH_REQUEST_AGAIN : memcmp(ik, own_ik, 32) < 0;
+}
+
 void kith__request_seen(uint8_t h[static 16], const uint8_t in[static KITH_INNER])
 {
 	kith_hash16(h, KITH_L_CR_SEEN, in, KITH_INNER);

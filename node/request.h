@@ -55,6 +55,10 @@ int kith__request_open(struct kith_request *q, uint8_t root[static 32],
 		       uint64_t now_s) KITH_MUST_USE;
 /* H16("cr.seen", all bytes). */
 void kith__request_seen(uint8_t h[static 16], const uint8_t in[static KITH_INNER]);
+/* Requests that cross: does that of `ik` count, and not that of own_ik? Kind 2 beats kind 1, else
+ * that of the bytewise lower identity counts. */
+bool kith__request_beats(enum kith_request_kind kind, const uint8_t ik[static 32],
+			 enum kith_request_kind own, const uint8_t own_ik[static 32]);
 
 /* H16("cr.no", ik | epoch): the mark of a refused request. */
 void kith__request_refusal(uint8_t h[static 16], const uint8_t ik[static 32], uint32_t epoch);

@@ -241,11 +241,10 @@ static bool counts(struct kith_node *n, struct kith_contact *c, const struct kit
 		return false;
 	if (!kith__healing(c) || !own->used)
 		return true;
-	if (own->kind != q->kind)
-		return q->kind == KITH_REQUEST_AGAIN;
-	if (memcmp(q->ik, n->id->ik, 32) < 0)
+	if (kith__request_beats(q->kind, q->ik, own->kind, n->id->ik))
 		return true;
-	kith__heal_crossed(n, c, q->created_s);
+	if (own->kind == q->kind)
+		kith__heal_crossed(n, c, q->created_s);
 	return false;
 }
 
@@ -262,7 +261,7 @@ static int from_known(struct kith_node *n, const struct kith_request *q,
 	switch (c->state) {
 	case KITH_CONTACT_REQUESTED:
 		if (q->session_epoch > c->epoch_floor &&
-		    (q->kind == KITH_REQUEST_AGAIN || memcmp(q->ik, n->id->ik, 32) < 0))
+		    kith__request_beats(q->kind, q->ik, KITH_REQUEST_FIRST, n->id->ik))
 			return accept_request(n, q, root, NULL, &c);
 		return KITH_OK;
 	case KITH_CONTACT_ACCEPTED:

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+/* Of the records before: root of the day, resume token; how often x was a hint, and was not. */
+static uint8_t l_day[32], last_token[16];
+static unsigned xs[2];
+
 static void bytes(const struct test_vectors *v, const char *name, uint8_t *out, size_t len)
 {
 	test_vectors_bytes(v, name, out, len);
@@ -61,6 +65,7 @@ static void check_prologue(const struct test_vectors *v)
 		CHECK_EQ(len, NET_PROLOGUE_SERVICE);
 	} else {
 		bytes(v, "device_id", device, 4);
+		bytes(v, "l_day", l_day, 32);
 		kith__net_prologue_link(got, kith_load_u32(device),
 					(uint32_t)test_vectors_int(v, "p_epoch"),
 					(uint64_t)test_vectors_int(v, "day"));
@@ -92,9 +97,27 @@ static void check_keys(const struct test_vectors *v, const struct kith_noise *i,
 	kith__net_token(got, ik.s);
 	bytes(v, "resume_token", want, 16);
 	CHECK_MEM(got, want, 16);
+	memcpy(last_token, got, 16);
 	kith__net_service_psk(got, ik.s);
 	bytes(v, "rekey_psk", want, 32);
 	CHECK_MEM(got, want, 32);
+}
+
+/* x of msg1: the hint on a contact link, zeros on a service link, in a rekey the token of before.
+ */
+static void check_x(const uint8_t x[static 16], const uint8_t *prologue,
+		    const uint8_t ei[static 32])
+{
+	uint8_t e[32], want[16] = {0};
+
+	if (memcmp(prologue + 1, "kith-link", 9) == 0) {
+		kith_dh_public(e, ei);
+		kith__net_link_hint(want, l_day, e);
+		xs[0]++;
+	} else if (xs[1]++ > 0) {
+		memcpy(want, last_token, 16);
+	}
+	CHECK_MEM(x, want, 16);
 }
 
 static void check_handshake(const struct test_vectors *v)
@@ -117,6 +140,7 @@ static void check_handshake(const struct test_vectors *v)
 	bytes(v, "payload1", p1, sizeof(p1));
 	bytes(v, "payload2", p2, sizeof(p2));
 	kith__net_payload1_read(&pl, p1);
+	check_x(pl.x, prologue, ei);
 	CHECK_OK(kith__net_payload2_read(&pl2, p2));
 	kith__net_noise_start(&i, prologue, len, rs);
 	kith__net_noise_start(&r, prologue, len, rs);
@@ -242,6 +266,8 @@ TEST(net_link_vectors)
 	CHECK_EQ(seen[3], 6);
 	CHECK_EQ(seen[4], 9);
 	CHECK_EQ(seen[5], 2);
+	CHECK_EQ(xs[0], 1);
+	CHECK_EQ(xs[1], 2);
 }
 
 /* Each bit of each handshake datagram: refused, whatever it is. */

@@ -26,6 +26,47 @@ static void check_link(const struct test_vectors *v)
 	CHECK_MEM(got.cap, a.cap, 16);
 }
 
+static void check_hints(const struct test_vectors *v)
+{
+	struct kith_address a, back;
+	struct kith_hint hint[3], got[3];
+	size_t hints = (size_t)test_vectors_int(v, "hints"), n = 9;
+	char text[KITH_LINK_TEXT], name[8];
+	const char *want = test_vectors_text(v, "link");
+
+	test_vectors_bytes(v, "ik", a.ik, 32);
+	test_vectors_bytes(v, "cap", a.cap, 16);
+	CHECK(hints >= 1 && hints <= 3);
+	for (size_t i = 0; i < hints; i++) {
+		uint8_t ip[16];
+		size_t len;
+		uint16_t port;
+
+		snprintf(name, sizeof(name), "key%zu", i);
+		test_vectors_bytes(v, name, hint[i].key, 32);
+		snprintf(name, sizeof(name), "port%zu", i);
+		port = (uint16_t)test_vectors_int(v, name);
+		snprintf(name, sizeof(name), "ip%zu", i);
+		len = test_vectors_data(v, name, ip, sizeof(ip));
+		CHECK(len == 4 || len == 16);
+		hint[i].addr = kith_addr_v4(ip[0], ip[1], ip[2], ip[3], port);
+		if (len == 16) {
+			CHECK_OK(kith_addr_parse(&hint[i].addr, "[::2]:1"));
+			memcpy(hint[i].addr.ip, ip, 16);
+			hint[i].addr.port = port;
+		}
+	}
+	kith__link_format(text, &a, hint, hints);
+	CHECK_STR(text, want);
+	CHECK_EQ(kith__link_parse(&back, got, &n, want, strlen(want)), KITH_LINK_OK);
+	CHECK_EQ(n, hints);
+	CHECK_MEM(back.ik, a.ik, 32);
+	for (size_t i = 0; i < hints; i++) {
+		CHECK_MEM(got[i].key, hint[i].key, 32);
+		CHECK(kith_addr_equal(&got[i].addr, &hint[i].addr));
+	}
+}
+
 static void check_safety(const struct test_vectors *v)
 {
 	uint8_t a[32], b[32];
@@ -126,10 +167,12 @@ static void check_manifest(const struct test_vectors *v)
 TEST(address_file_is_that_of_the_model)
 {
 	struct test_vectors *v = test_vectors_open("address.txt");
-	int links = 0, numbers = 0, certs = 0, manifests = 0;
+	int links = 0, hints = 0, numbers = 0, certs = 0, manifests = 0;
 
 	while (test_vectors_next(v)) {
-		if (test_vectors_has(v, "link"))
+		if (test_vectors_has(v, "hints"))
+			check_hints(v), hints++;
+		else if (test_vectors_has(v, "link"))
 			check_link(v), links++;
 		else if (test_vectors_has(v, "digits"))
 			check_safety(v), numbers++;
@@ -139,6 +182,7 @@ TEST(address_file_is_that_of_the_model)
 			check_cert(v), certs++;
 	}
 	CHECK_EQ(links, 2);
+	CHECK_EQ(hints, 3);
 	CHECK_EQ(numbers, 1);
 	CHECK_EQ(certs, 1);
 	CHECK_EQ(manifests, 2);

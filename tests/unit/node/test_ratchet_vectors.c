@@ -218,6 +218,22 @@ static void receive_one(const struct test_vectors *v)
 	through_the_row(&side[who]);
 }
 
+/* Crossing requests: both sides come to one winner. */
+static void crossing(const struct test_vectors *v)
+{
+	enum kith_request_kind a = (enum kith_request_kind)test_vectors_int(v, "kind_a");
+	enum kith_request_kind b = (enum kith_request_kind)test_vectors_int(v, "kind_b");
+	bool winner_b = test_vectors_int(v, "winner") == 1;
+	uint8_t ik_a[32], ik_b[32];
+
+	CHECK((a == KITH_REQUEST_FIRST || a == KITH_REQUEST_AGAIN) &&
+	      (b == KITH_REQUEST_FIRST || b == KITH_REQUEST_AGAIN));
+	test_vectors_bytes(v, "ik_a", ik_a, 32);
+	test_vectors_bytes(v, "ik_b", ik_b, 32);
+	CHECK_EQ(kith__request_beats(b, ik_b, a, ik_a), winner_b);
+	CHECK_EQ(kith__request_beats(a, ik_a, b, ik_b), !winner_b);
+}
+
 TEST(ratchet_transcript_is_that_of_the_model)
 {
 	struct test_vectors *v = test_vectors_open("ratchet.txt");
@@ -234,6 +250,8 @@ TEST(ratchet_transcript_is_that_of_the_model)
 			send_one(v);
 		else if (op == 2)
 			receive_one(v);
+		else
+			crossing(v);
 	}
 	CHECK_EQ(count[0], 1);
 	CHECK_EQ(count[1], 200);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Contact request and bundle against tests/vectors/request.txt; tampering; work. */
+/* Contact request, bundle, message kind 5 against tests/vectors/request.txt; tampering; work. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 
 static struct person people[2];
 static int actors;
+static uint8_t bundle_inner[KITH_INNER], request_inner[KITH_INNER]; /* the last ones read */
 
 static void read_actor(const struct test_vectors *v)
 {
@@ -59,6 +60,7 @@ static void check_bundle(const struct test_vectors *v)
 	test_vectors_bytes(v, "bundle", raw, sizeof(raw));
 	CHECK_MEM(inner, raw, sizeof(raw));
 	CHECK(kith_is_zero(inner + sizeof(raw), KITH_INNER - sizeof(raw)));
+	memcpy(bundle_inner, inner, KITH_INNER);
 	kith__bundle_place(tag, wrap, s, made.spk_id, ml);
 	test_vectors_bytes(v, "tag", want, 16);
 	CHECK_MEM(tag, want, 16);
@@ -191,6 +193,38 @@ static void check_request(const struct test_vectors *v)
 	CHECK_MEM(root_b, root, 32);
 	CHECK_OK(kith__request_build(made, root, &got, people[0].xk_secret, &to, &random));
 	CHECK_MEM(made, request, KITH_INNER - 8); /* so every field came through */
+	memcpy(request_inner, request, KITH_INNER);
+}
+
+/* Message kind 5: what is sent on the link, and what it carries opens. */
+static void check_heal(const struct test_vectors *v)
+{
+	const uint8_t *const inners[] = {NULL, NULL, bundle_inner, request_inner}, *inner;
+	int64_t want_op = test_vectors_int(v, "op");
+	const struct kith_request_keys self = person_keys(&people[1]);
+	uint8_t in[KITH_HEAL_MAX + 1] = {0}, out[KITH_HEAL_MAX], root[32];
+	size_t len = test_vectors_data(v, "message", in, sizeof(in)), i;
+	enum kith_heal_op op;
+	struct kith_request q;
+	struct kith_bundle b;
+
+	CHECK(want_op >= 1 && want_op <= 3);
+	CHECK_EQ(len, want_op == 1 ? 2 : 4058);
+	CHECK_EQ(kith__heal_encode(out, (enum kith_heal_op)want_op, inners[want_op]), len);
+	CHECK_MEM(out, in, len);
+	CHECK_OK(kith__heal_decode(&op, &inner, in, len));
+	CHECK_EQ(op, want_op);
+	CHECK(inner == (want_op == 1 ? NULL : in + 2));
+	if (op == KITH_HEAL_BUNDLE) {
+		CHECK_OK(kith__bundle_open(&b, inner, people[1].ik, TEST_NOW));
+		CHECK_MEM(b.xk, people[1].xk, 32);
+	} else if (op == KITH_HEAL_REQUEST) {
+		CHECK_OK(kith__request_open(&q, root, inner, &self, TEST_NOW));
+		CHECK_EQ(q.kind, KITH_REQUEST_AGAIN);
+		CHECK_MEM(q.ik, people[0].ik, 32);
+	}
+	for (i = 0; i <= sizeof(in); i++)
+		CHECK_EQ(kith__heal_decode(&op, &inner, in, i) == KITH_OK, i == len);
 }
 
 static void check_control(const struct test_vectors *v, int64_t type)
@@ -271,7 +305,7 @@ static void check_chat(const struct test_vectors *v)
 TEST(request_file_is_that_of_the_model)
 {
 	struct test_vectors *v = test_vectors_open("request.txt");
-	int bundles = 0, requests = 0, controls = 0, chats = 0;
+	int bundles = 0, requests = 0, heals = 0, controls = 0, chats = 0;
 
 	while (test_vectors_next(v)) {
 		int64_t type = test_vectors_has(v, "type") ? test_vectors_int(v, "type") : 0;
@@ -282,6 +316,8 @@ TEST(request_file_is_that_of_the_model)
 			check_bundle(v), bundles++;
 		else if (test_vectors_has(v, "request"))
 			check_request(v), requests++;
+		else if (test_vectors_has(v, "message"))
+			check_heal(v), heals++;
 		else if (type == KITH_BODY_CHAT)
 			check_chat(v), chats++;
 		else
@@ -290,12 +326,36 @@ TEST(request_file_is_that_of_the_model)
 	CHECK_EQ(actors, 2);
 	CHECK_EQ(bundles, 2);
 	CHECK_EQ(requests, 2);
+	CHECK_EQ(heals, 3);
 	CHECK_EQ(controls, 4);
 	CHECK_EQ(chats, 1);
 	test_vectors_close(v);
 }
 
 /* ---- tampering ---- */
+
+TEST(heal_message_other_kinds_and_operations_are_refused)
+{
+	uint8_t in[KITH_HEAL_MAX] = {0};
+	const uint8_t *inner;
+	enum kith_heal_op op;
+	unsigned kind, code, taken = 0;
+	size_t len;
+
+	for (kind = 0; kind < 256; kind++)
+		for (code = 0; code < 256; code++)
+			for (len = 2; len <= sizeof(in); len += KITH_INNER) {
+				in[0] = (uint8_t)kind;
+				in[1] = (uint8_t)code;
+				if (kith__heal_decode(&op, &inner, in, len) != KITH_OK)
+					continue;
+				CHECK(kind == 5 && code >= 1 && code <= 3);
+				CHECK_EQ(op, code);
+				CHECK_EQ(len, code == 1 ? 2 : 4058);
+				taken++;
+			}
+	CHECK_EQ(taken, 3);
+}
 
 TEST(request_refuses_every_changed_byte)
 {

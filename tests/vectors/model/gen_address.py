@@ -15,6 +15,17 @@ def make():
         assert len(text) == 87
         o.rec('address').put(ik_seed=fix('ik.' + name), ik=ik, cap=cap, checksum=a[49:], address=a,
                              base32=Word(text[5:]), link=Word(text))
+    key = [x25519_base(fix(f'node.{i}')) for i in range(3)]
+    ip = [bytes([192, 0, 2, 1]), bytes.fromhex('20010db8000000000000000000000007'),
+          bytes([198, 51, 100, 254])]
+    port = [33445, 443, 1]
+    for n in (1, 2, 3):
+        # the address of b, the last one above
+        link = text + ''.join(k1.hint_text(key[i], ip[i], port[i]) for i in range(n))
+        assert [len(h) for h in link.split('.')[1:]] == [61, 80, 61][:n]
+        o.rec(f'link with {n} hint(s)').put(ik=ik, cap=cap, hints=n, link=Word(link))
+        for i in range(n):
+            o.put(**{f'key{i}': key[i], f'ip{i}': ip[i], f'port{i}': port[i]})
     ika, ikb = ed_public(fix('ik.a')), ed_public(fix('ik.b'))
     h, digits = k1.safety_number(ika, ikb)
     assert (h, digits) == k1.safety_number(ikb, ika)

@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-FILES = ['kdf', 'address', 'record', 'link', 'rpc', 'tags', 'request', 'file', 'ratchet']
+FILES = ['kdf', 'address', 'record', 'link', 'rpc', 'tags', 'request', 'mbox', 'file', 'ratchet']
 FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 

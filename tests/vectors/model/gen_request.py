@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""request.txt: bundle, contact request (kinds 1 and 2), accept content, certificates."""
+"""request.txt: bundle, contact request (kinds 1 and 2), message kind 5, accept content, certificates."""
 import k1
 from actors import DAY, T, Actor, request
 from out import Out, fix
@@ -39,6 +39,7 @@ def put_request(o, a, b, kind, s, bits, slot, args):
           pow_hash=k1.request_pow_hash(b.IK, ml, DAY, t['head'], nonce), request=req,
           seen=k1.H16('cr.seen', req), s=s, slot=slot, tag=tag, wrap_key=w, wrap_nonce=wrap_nonce,
           blob=k1.blob(w, tag, wrap_nonce, req))
+    return req
 
 
 def put_bundle(o, b, s, what):
@@ -51,6 +52,7 @@ def put_bundle(o, b, s, what):
         s=s, ml=ml, spk_id=b.spk_id, not_after=T + 37 * 86400, bundle=body,
         sig_input=k1.sig_input('bundle', b.IK + body[:1260]), tag=tag, wrap_key=w, nonce=nonce,
         blob=k1.blob(w, tag, nonce, k1.zpad(body, 4056)))
+    return k1.zpad(body, 4056)
 
 
 def make():
@@ -60,9 +62,13 @@ def make():
     put_actor(o, b)
     knock = k1.knock_secret(b.cap, b.IK)
     put_bundle(o, b, knock, 'cap')
-    put_bundle(o, b, b.p, 'presence')
+    bundle = put_bundle(o, b, b.p, 'presence')
     put_request(o, a, b, 1, knock, 8, 16383, FULL)
-    put_request(o, a, b, 2, b.p, 0, 0, {'boxes': 1, 'greeting': ''})
+    again = put_request(o, a, b, 2, b.p, 0, 0, {'boxes': 1, 'greeting': ''})
+    o.rec('message kind 5 on a link, a to b: bundle wanted').put(op=1, message=k1.heal_message(1))
+    o.rec('message kind 5, b to a: the bundle above').put(op=2, message=k1.heal_message(2, bundle))
+    o.rec('message kind 5, a to b: the request of kind 2').put(op=3,
+                                                               message=k1.heal_message(3, again))
     accept = b.accept(T, 8)
     o.rec('accept content, type 0x0100').put(type=0x100, p=b.p, p_epoch=b.p_epoch, cap=b.cap,
                                              session_epoch=T, day=DAY, list_version=1, mailboxes=8,

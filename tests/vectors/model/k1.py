@@ -110,6 +110,11 @@ def address_text(addr):
     return 'KITH:' + base64.b32encode(addr).decode().rstrip('=')
 
 
+def hint_text(key, ip, port):
+    """Behind an address, with a point before it; ip of 4 or 16 bytes, the port big-endian."""
+    return '.' + base64.b32encode(key + ip + port.to_bytes(2, 'big')).decode().rstrip('=')
+
+
 def address_ok(addr):
     p = ed_decode(addr[1:33])
     return (len(addr) == 51 and addr[0] == 1 and p is not None and ed_prime_order(p)
@@ -292,6 +297,12 @@ def slot_keys(s, day, slot, ml):
 
 def bundle_keys(s, spk_id, ml):
     return H16('kn.tag', KDF(s, 'bu.tag', spk_id + ml)), KDF(s, 'bu.wrap', spk_id + ml)
+
+
+def heal_message(op, inner=b''):
+    """A new session over a live link: op 1 bundle wanted, 2 bundle, 3 request."""
+    assert len(inner) == {1: 0, 2: 4056, 3: 4056}[op]
+    return u8(5) + u8(op) + inner
 
 
 # ---- section 6: links ----
