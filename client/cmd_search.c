@@ -51,6 +51,7 @@ static void show(struct kith__cli *cli, json_t *titles, const json_t *items)
 static int search(struct kith__cli *cli, json_t *query, json_t *conversation, json_int_t count)
 {
 	json_t *titles = json_object(), *cursor = NULL, *page, *items;
+	const json_int_t wanted = count;
 	bool ok = true;
 
 	while (ok && count > 0) {
@@ -71,6 +72,8 @@ static int search(struct kith__cli *cli, json_t *query, json_t *conversation, js
 	json_decref(cursor);
 	json_decref(titles);
 	(void)fflush(stdout);
+	if (ok && count == wanted && !cli->json)
+		(void)fputs("No message has all these words.\n", stderr);
 	return ok ? KITH__EXIT_OK : cli->exit_code;
 }
 

@@ -8,14 +8,15 @@
  *
  * A round asks up to four times. PCP comes first; NAT-PMP joins at the second try, and UPnP with
  * it, so a silent router costs 250 ms and not the sum of all patience. The first grant wins and
- *ends the round. A round of a held mapping is its renewal and uses its own protocol alone.
+ * ends the round. A round of a held mapping is its renewal and uses its own protocol alone.
  *
- *	timer     set to                                      at its end
- *	next_try  0, 250, 750, 1,750, 3,750 ms of the round   next try; after the last the round
- *ends renew_at  half the lease +-10 %; when FAILED the      a round begins back-off; a quarter of
- *the rest after a renewal that failed ends_at   end of the lease                            TRYING:
- *it is not held any more until     25 s after a job for the helper             UPnP counts as
- *silent stop_at   800 ms after the stop began                 stopped, whatever was answered
+ *	timer      at its end
+ *	next_try   next try: 0, 250, 750, 1,750, 3,750 ms of the round, then the round ends
+ *	renew_at   a round begins: half the lease +-10 %, a quarter of the rest after a renewal
+ *	           that failed, the back-off when FAILED
+ *	ends_at    the lease is over: it is not held any more
+ *	until      25 s after a job for the helper: UPnP counts as silent
+ *	stop_at    800 ms after the stop began: stopped, whatever was answered
  */
 #include <string.h>
 

@@ -7,8 +7,8 @@
  *	live, and one before it is missing -> left as it is, for up to 3 s (hold.c)
  *
  * All of it is in one batch; the own ack leaves after its commit. A frame that does not open
- *changes nothing. One that opens but says nothing sensible is still marked and acked, so that it
- *ends.
+ * changes nothing. One that opens but says nothing sensible is still marked and acked, so that it
+ * ends.
  */
 #include "node/msgs.h"
 

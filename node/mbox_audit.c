@@ -3,8 +3,9 @@
  * Are the copies still where their receipts say (mailbox.md 5)? Per mailbox one round at a time,
  * over all contacts, on a reading link of its own:
  *
- *	IDLE --a kept copy is due--> OPENS --INFO, same MK--> LISTS --every due tag seen or
- *missed--> ASKS --HAVE of one own tag and 7 of a page, or GET of one and 3--> IDLE
+ *	IDLE --a kept copy is due--> OPENS --INFO, same MK--> LISTS
+ *	LISTS --every due tag seen or missed--> ASKS
+ *	ASKS --HAVE of one own tag and 7 of a page, or GET of one and 3--> IDLE
  *
  * finding                                       effect
  * a tag is not on its page                      this copy lapses
@@ -15,10 +16,10 @@
  *                                               week four times that
  *
  * GET costs 17 KB and shows that the recipient gets it too; it is for a copy that was never
- *audited, and for one round in eight. With 16 h nothing goes unnoticed for longer than 20 h and 80
- *min. A lapsed copy is put again with equal bytes, or at another listed mailbox. Pages are asked
- *with p = 0, so a page of 60 tags from up to 59 places before the own one says little about which
- *one mattered.
+ * audited, and for one round in eight. With 16 h nothing goes unnoticed for longer than 20 h and 80
+ * min. A lapsed copy is put again with equal bytes, or at another listed mailbox. Pages are asked
+ * with p = 0, so a page of 60 tags from up to 59 places before the own one says little about which
+ * one mattered.
  */
 #include <string.h>
 

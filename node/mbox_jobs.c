@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One-shot work at anybody's mailboxes: PUT, GET of one blob, DELETE, hand-in of records, each on a
- *link of its own, so that a mailbox cannot tie two of them together (mailbox.md 4).
+ * link of its own, so that a mailbox cannot tie two of them together (mailbox.md 4).
  *
  *	WAITS --link free, pace--> OPENS --INFO--> WORKS --stamp--> SENT --answer--> end     PUT
  *	                           OPENS --LIST---------------------> SENT --answer--> end   GET

@@ -174,7 +174,7 @@ int kith__ratchet_decode(struct kith_ratchet *r, const uint8_t *in, size_t len)
 	err = kith_read_end(&reader);
 	if (err == KITH_OK) { /* it is not kept: a row with another is damaged */
 		kith__ratchet_ek(own, &got);
-		err = memcmp(own, ek, sizeof(ek)) == 0 ? KITH_OK : KITH_E_MALFORMED;
+		err = kith_equal(own, ek, sizeof(ek)) ? KITH_OK : KITH_E_MALFORMED;
 	}
 	if (err == KITH_OK)
 		*r = got;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Another copy of this profile (crypto.md 11, store.md 7): a backup that went on elsewhere, a
- *copied folder, a cloned machine, or a rollback that took the key file with it.
+ * copied folder, a cloned machine, or a rollback that took the key file with it.
  *
  * All show in the own presence record: somebody signed a seq that this database does not know. The
  * record is looked up before the first frame is sealed after a start, and again when the DHT meets
- * a newer one while ours is repeated. Its instance begins with the account's session epoch:
+ * a newer one while ours is repeated, which may take half a day. Its instance begins with the
+ * account's session epoch:
  *
  *	theirs is greater           the profile was restored there: this copy stops, and says so
  *	equal, at a start           this database is an old one: as after a restore

@@ -10,7 +10,7 @@
  *
  * The copy is a database of its own behind the head of the file, sealed page by page under keys of
  * its own. It has no journal: if anything fails the file is of no use, which its missing tail
- *shows.
+ * shows.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -173,7 +173,8 @@ static void fail(struct kith_control *c, struct kith__call *call,
 {
 	if (r->status == KITH_E_AUTH)
 		kith__control_error(c, call, KITH__RPC_PASSPHRASE,
-				    "The passphrase is wrong or missing.",
+				    r->sentence != NULL ? r->sentence
+							: "The passphrase is wrong or missing.",
 				    json_pack("{s:I}", "retry_after_ms", (json_int_t)r->retry_ms));
 	else if (r->sentence == NULL)
 		kith__control_error_status(c, call, r->status);

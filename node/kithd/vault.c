@@ -422,6 +422,7 @@ int kith__kithd_vault_ask(void *ctx, const struct kith_profile_ask *ask)
 	wrong.retry_ms = wait_ms(v);
 	if (wrong.retry_ms > 0 && ask->verb != KITH_PROFILE_LOCK &&
 	    ask->verb != KITH_PROFILE_CREATE) {
+		wrong.sentence = "Not tried: too soon after a wrong passphrase.";
 		if (ask->descriptor >= 0)
 			(void)close(ask->descriptor);
 		kith_control_profile_done(k->control, &wrong, kith_driver_now(k->driver));

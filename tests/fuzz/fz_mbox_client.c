@@ -4,7 +4,7 @@
  * everything it can ask; the input is what comes back over the stream, in pieces:
  *
  *	u8 way | u16 length | bytes      way 0: as they are; 1: as the body of the next reply in
- *turn; 2: as the body of a PUSH
+ * turn; 2: as the body of a PUSH
  */
 #include <string.h>
 
