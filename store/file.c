@@ -31,6 +31,11 @@ static int open_file(struct kith_profile *p, const char *name, bool create, uint
 	return status == KITH_OK ? p->disk.open(p->disk.ctx, full, create, file) : status;
 }
 
+int kith__file_handle(struct kith_profile *p, const char *name, uint32_t *file)
+{
+	return open_file(p, name, false, file);
+}
+
 int kith__file_read(struct kith_profile *p, const char *name, uint8_t *dst, size_t cap, size_t *len)
 {
 	uint64_t size = 0;

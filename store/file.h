@@ -15,6 +15,8 @@ struct kith_disk kith__os_disk(struct kith__os_disk *d);
 /* Reads at most `cap` bytes; *len = size of the file. KITH_E_NOTFOUND, KITH_E_IO. */
 int kith__file_read(struct kith_profile *p, const char *name, uint8_t *dst, size_t cap, size_t *len)
 	KITH_MUST_USE;
+/* A handle of p->disk on a file that is there; the caller closes it. KITH_E_NOTFOUND, KITH_E_IO. */
+int kith__file_handle(struct kith_profile *p, const char *name, uint32_t *file) KITH_MUST_USE;
 /* Replaces the file at one instant: tmp, sync, rename, sync of the directory. */
 int kith__file_write(struct kith_profile *p, const char *name, const uint8_t *src, size_t len)
 	KITH_MUST_USE;

@@ -34,6 +34,7 @@ struct kith_profile {
 	void (*fatal)(void *ctx, const char *sentence);
 	void *fatal_ctx;
 	struct kith_arena *arena; /* locked memory; NULL on a given disk: the table's memory */
+	bool look;                /* opened to be read: nothing in it is mended */
 	bool locked;              /* `master` and the body of the key file are not there */
 	uint32_t argon_passes, argon_kib;
 	uint8_t *master; /* 32 bytes */
@@ -84,6 +85,54 @@ void kith__backup_seal(struct kith__seal *seal, struct kith_profile *p, const ui
 /* pread and pwrite of all bytes. KITH_E_IO, KITH_E_NOSPACE; short reads are KITH_E_MALFORMED. */
 int kith__fd_read(int fd, uint64_t at, void *dst, size_t len) KITH_MUST_USE;
 int kith__fd_write(int fd, uint64_t at, const void *src, size_t len) KITH_MUST_USE;
+
+/* ---- salvage (salvage.c, salvage_page.c; docs/store.md) ---- */
+#define KITH__COLUMNS_MAX 24u
+#define KITH__TREE_DEPTH  20u
+/* A damaged database as pages: the file, and over it the log up to its last whole commit. */
+struct kith__image {
+	const struct kith_alloc *alloc;
+	struct kith__seal seal; /* of the pages; its buffers are the image's */
+	uint64_t pages, bad, frames_bad;
+	bool trying;     /* rows are compared: their pages stay to be taken */
+	bool mixed;      /* the log does not open to its end: pages may be of different times */
+	uint32_t *frame; /* of the log, from 1, that holds a page; 0 = the file */
+	uint8_t *state;  /* of each page: enum kith__page_state */
+	const struct kith_disk *disk;
+	uint32_t file, log;
+	bool file_open, log_open;
+	uint8_t *stack; /* a page for each level of a tree */
+	struct kith__bytes row;
+};
+enum kith__page_state { KITH__PAGE_BAD, KITH__PAGE_SOUND, KITH__PAGE_USED };
+/* One value of a row. */
+struct kith__cell {
+	enum kith_value_type type;
+	int64_t i;
+	const uint8_t *p;
+	size_t len;
+};
+/* What is told of a tree while it is walked. */
+struct kith__walk {
+	/* One row: `count` cells; false: it cannot be one of this table. */
+	bool (*row)(void *ctx, int64_t rowid, const struct kith__cell *cell, unsigned int count);
+	void *ctx;
+	uint64_t pages_lost; /* below this root, as far as known: one stands for all under it */
+	uint64_t rows_lost;  /* rows whose cell is there and does not open, or is no row */
+};
+/* Reads log and file and looks at each page. KITH_E_NOMEM, KITH_E_IO, KITH_E_NOTFOUND. */
+int kith__image_open(struct kith__image *im, struct kith_profile *p) KITH_MUST_USE;
+void kith__image_close(struct kith__image *im, struct kith_profile *p);
+/* Tells all rows under a root page, of tables with and without rowid. */
+void kith__image_walk(struct kith__image *im, uint32_t root, struct kith__walk *w);
+/* The kind of b-tree page that no root leads to: 13 or 10 and 2 (SQLite's numbers), else 0. */
+unsigned int kith__image_orphan(struct kith__image *im, uint32_t number);
+/* Tells the rows of one page alone; `try` leaves its pages to be taken afterwards. */
+void kith__image_try(struct kith__image *im, uint32_t number, struct kith__walk *w);
+void kith__image_page(struct kith__image *im, uint32_t number, struct kith__walk *w);
+
+/* A page into im->seal.plain; false: it does not open. */
+bool kith__image_plain(struct kith__image *im, uint32_t number) KITH_MUST_USE;
 
 /* ---- store (store.c, run.c, schema.c) ---- */
 #define KITH__RETRY_US    (5u * KITH_US_PER_S)

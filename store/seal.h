@@ -64,6 +64,9 @@ struct kith__file {
 int kith__page_open(struct kith__seal *s, int64_t number, const uint8_t *cipher, uint8_t *out)
 	KITH_MUST_USE;
 void kith__page_seal(struct kith__seal *s, int64_t number, const uint8_t *page, uint8_t *cipher);
+/* Masks or unmasks the header of frame `frame`, whose sealed page is `cipher`. */
+void kith__wal_mask(const struct kith__seal *s, uint64_t frame, const uint8_t *cipher,
+		    uint8_t head[static KITH__FRAME_HEAD]);
 /* Makes the log long enough for a write up to `end`, by zeros (vfs_room.c). */
 void kith__wal_room(struct kith__file *f, uint64_t end);
 /* Ends the log: nothing of it counts or stays readable. A SQLite result. */

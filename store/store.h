@@ -107,6 +107,34 @@ struct kith_restore {
 int kith_profile_restore(const struct kith_profile_config *cfg, const struct kith_restore *r,
 			 struct kith_profile **out) KITH_MUST_USE;
 
+/* ---- salvage: what can still be read of a damaged account.db (docs/store.md) ---- */
+#define KITH_SALVAGE_TABLES 32u
+struct kith_salvage {
+	uint64_t pages, pages_bad;   /* of account.db; those that do not open */
+	uint64_t frames_bad;         /* of its log */
+	uint64_t pages_orphan;       /* sound ones that no page leads to */
+	uint64_t rows, rows_lost;    /* of all tables: written, known to be lost */
+	bool schema_lost, keys_lost; /* the list of tables; rows of the identity's keys */
+	unsigned int tables;
+	struct {
+		char name[24];
+		uint64_t rows;       /* written to the new profile */
+		uint64_t lost;       /* rows seen that could not be read or used */
+		uint64_t pages_lost; /* each may stand for more below it */
+	} table[KITH_SALVAGE_TABLES];
+};
+/* Opens an attached profile for reading alone: neither its key file nor anything else is mended.
+ * As kith_profile_unlock. */
+int kith_profile_look(struct kith_profile *p, const char *pass, size_t pass_len) KITH_MUST_USE;
+/* Reads account.db of such a profile page by page and writes what opens into a new profile at
+ * `to`, with its own passphrase (NULL = none); it counts as restored. KITH_E_MALFORMED: there is
+ * nothing to rescue, or the keys of the identity are gone: nothing is left at `to` that could be
+ * taken for a profile. KITH_E_EXISTS, KITH_E_VERSION (a newer or an older schema), KITH_E_NOMEM,
+ * KITH_E_NOSPACE, KITH_E_IO. `report` is filled in as far as it came. */
+int kith_profile_salvage(struct kith_profile *from, const struct kith_profile_config *to,
+			 const char *pass, size_t pass_len, struct kith_salvage *report)
+	KITH_MUST_USE;
+
 /* ---- operations ---- */
 enum kith_op_kind {
 #define OP(name, how, sql) KITH_OP_##name,

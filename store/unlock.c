@@ -92,6 +92,8 @@ static int unlock(struct kith_profile *p, struct copy c[static 2], unsigned int 
 	if (status != KITH_OK)
 		return status;
 	p->locked = false;
+	if (p->look)
+		return KITH_OK;
 	status = mend(p, c, &c[first]);
 	/* a full disk must not keep the profile shut: the copy is mended another time */
 	return status == KITH_E_NOSPACE ? KITH_OK : status;
@@ -154,9 +156,15 @@ int kith_profile_unlock(struct kith_profile *p, const char *pass, size_t pass_le
 	if (status == KITH_OK)
 		status = unlock(p, c, first, pass, pass_len);
 	free_copies(p, c);
-	if (status == KITH_OK)
+	if (status == KITH_OK && !p->look)
 		kith__space_check(p);
 	return status;
+}
+
+int kith_profile_look(struct kith_profile *p, const char *pass, size_t pass_len)
+{
+	p->look = true;
+	return kith_profile_unlock(p, pass, pass_len);
 }
 
 void kith_profile_lock(struct kith_profile *p)

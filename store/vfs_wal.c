@@ -17,8 +17,8 @@
 
 #include "store/internal.h"
 
-static void mask(const struct kith__seal *s, uint64_t frame, const uint8_t *cipher,
-		 uint8_t head[static KITH__FRAME_HEAD])
+void kith__wal_mask(const struct kith__seal *s, uint64_t frame, const uint8_t *cipher,
+		    uint8_t head[static KITH__FRAME_HEAD])
 {
 	uint8_t data[8 + KITH_XNONCE], stream[32];
 
@@ -54,7 +54,7 @@ static int read_frame(struct kith__file *f, uint8_t *dst, size_t len, uint64_t f
 		return SQLITE_OK;
 	}
 	memcpy(dst, s->cipher, KITH__FRAME_HEAD);
-	mask(s, frame, cipher, dst);
+	kith__wal_mask(s, frame, cipher, dst);
 	return SQLITE_OK;
 }
 
@@ -125,7 +125,7 @@ static int write_frame(struct kith__file *f, const uint8_t *page)
 	f->held = false;
 	kith__page_seal(s, -1 - (int64_t)f->frame, page, cipher);
 	memcpy(s->cipher, f->head, KITH__FRAME_HEAD);
-	mask(s, f->frame, cipher, s->cipher);
+	kith__wal_mask(s, f->frame, cipher, s->cipher);
 	kith__wal_room(f, KITH__WAL_HEADER + (f->frame + 1) * size);
 	rc = f->lower->pMethods->xWrite(f->lower, s->cipher, (int)size,
 					(sqlite3_int64)(KITH__WAL_HEADER + f->frame * size));

@@ -48,6 +48,7 @@ struct kithd_config {
 	uint64_t disk_max;
 	int ready_fd;                     /* -1 = none */
 	char passphrase_file[KITHD_PATH]; /* empty = none */
+	char salvage[KITHD_PATH];         /* where to; empty = run */
 	enum kith_log_level level;
 };
 
@@ -144,6 +145,14 @@ int kith__kithd_profile_failed(struct kithd *k, int status);
 int kith__kithd_close(struct kithd *k);
 /* Prints the hint of this profile; the exit code. */
 int kith__kithd_print_hint(struct kithd *k);
+/* The exit code of a failure; -1 for KITH_OK. */
+int kith__kithd_exit_of(int status);
+/* The first line of the passphrase file into KITH_PASSPHRASE_MAX bytes; the length, or -1 and a
+ * sentence was said. */
+int kith__kithd_read_passphrase(struct kithd *k, char *out);
+
+/* salvage.c: --salvage; an exit code. */
+int kith__kithd_salvage(struct kithd *k);
 
 /* vault.c: what the profile is asked for (unlock, lock, passphrase, ..): jobs and back-off. */
 int kith__kithd_vault_open(struct kithd *k);   /* KITH_OK, KITH_E_NOMEM */

@@ -52,7 +52,10 @@ int main(int argc, char **argv)
 	code = KITHD_EXIT_USAGE;
 	if (!kith__kithd_paths(&k->cfg))
 		goto out;
-	if (k->cfg.print_hint) {
+	if (k->cfg.salvage[0] != '\0') {
+		code = kith__kithd_salvage(k);
+		kith_profile_close(k->profile);
+	} else if (k->cfg.print_hint) {
 		code = kith__kithd_print_hint(k);
 		kith_profile_close(k->profile);
 	} else {

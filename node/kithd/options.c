@@ -26,6 +26,7 @@ enum option_id {
 	ID_AUDIT_EVERY,
 	ID_PASSPHRASE_FILE,
 	ID_PRINT_HINT,
+	ID_SALVAGE,
 	ID_PORT_MAPPING,
 	ID_PCP,
 	ID_NAT_PMP,
@@ -58,6 +59,7 @@ static const struct option options[] = {
 	{"audit-every", required_argument, NULL, ID_AUDIT_EVERY},
 	{"passphrase-file", required_argument, NULL, ID_PASSPHRASE_FILE},
 	{"print-hint", no_argument, NULL, ID_PRINT_HINT},
+	{"salvage", required_argument, NULL, ID_SALVAGE},
 	{"version", no_argument, NULL, ID_VERSION},
 	{"help", no_argument, NULL, ID_HELP},
 	{NULL, 0, NULL, 0},
@@ -109,6 +111,7 @@ static void help(void)
 		   "  --mapping-port N        port outside (as inside)\n"
 		   "  --mapping-lease SECONDS how long a mapping lasts (3600)\n"
 		   "  --print-hint            print the hint for --listen and exit\n"
+		   "  --salvage DIR           rescue what can be read of a damaged profile to DIR\n"
 		   "  --work-bits N, --mailbox-bits N, --ack-delay SECONDS,\n"
 		   "  --audit-every SECONDS\n"
 		   "                          for own networks; see kithd(8)\n"
@@ -162,6 +165,14 @@ static const char *set_ready(struct kithd_config *c, const char *text)
 	return NULL;
 }
 
+static const char *set_salvage(struct kithd_config *c, const char *text)
+{
+	if (text[0] == '\0' || strlen(text) >= sizeof(c->salvage))
+		return "it must be the name of a new directory";
+	memcpy(c->salvage, text, strlen(text) + 1);
+	return NULL;
+}
+
 static const char *set_option(struct kithd_config *c, int id, const char *name, bool *listened)
 {
 	const char *section = section_of(id);
@@ -174,6 +185,8 @@ static const char *set_option(struct kithd_config *c, int id, const char *name, 
 	}
 	if (id == ID_READY_FD)
 		return set_ready(c, optarg);
+	if (id == ID_SALVAGE)
+		return set_salvage(c, optarg);
 	return section != NULL ? kith__kithd_set(c, section, name, optarg) : NULL;
 }
 

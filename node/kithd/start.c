@@ -15,7 +15,7 @@
 #define SEEDS_BYTES (KITH_DHT_SEEDS_MAX * 64u)
 #define PORT_TRIES  16u
 
-static int exit_of(int status)
+int kith__kithd_exit_of(int status)
 {
 	switch ((enum kith_status)status) {
 	case KITH_OK: return -1;
@@ -61,7 +61,7 @@ int kith__kithd_profile_failed(struct kithd *k, int status)
 	else
 		kith__kithd_say(k, KITH_LOG_ERROR, "%s (%s)", kith_profile_sentence(status),
 				k->cfg.profile);
-	return exit_of(status);
+	return kith__kithd_exit_of(status);
 }
 
 static const char *store_sentence(int status)
@@ -96,8 +96,14 @@ static int open_store(struct kithd *k, enum kith_db db, const char *name, struct
 					name);
 		return -1;
 	}
-	kith__kithd_say(k, KITH_LOG_ERROR, "%s %s.", name, store_sentence(status));
-	return status == KITH_E_AUTH ? KITHD_EXIT_DAMAGED : exit_of(status);
+	if (db == KITH_DB_ACCOUNT && (status == KITH_E_MALFORMED || status == KITH_E_IO))
+		kith__kithd_say(k, KITH_LOG_ERROR,
+				"%s %s. \"kithd --profile %s --salvage NEWDIR\" rescues what can "
+				"be read of it.",
+				name, store_sentence(status), k->cfg.profile);
+	else
+		kith__kithd_say(k, KITH_LOG_ERROR, "%s %s.", name, store_sentence(status));
+	return status == KITH_E_AUTH ? KITHD_EXIT_DAMAGED : kith__kithd_exit_of(status);
 }
 
 static struct kith_profile_config profile_config(struct kithd *k)
@@ -127,8 +133,7 @@ int kith__kithd_restore(struct kithd *k, const struct kith_restore *r)
 	return kith_profile_restore(&cfg, r, &k->profile);
 }
 
-/* The first line of the passphrase file; the length, or -1. */
-static int read_passphrase(struct kithd *k, char out[KITH_PASSPHRASE_MAX])
+int kith__kithd_read_passphrase(struct kithd *k, char *out)
 {
 	int fd = open(k->cfg.passphrase_file, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd >= 0 ? read(fd, out, KITH_PASSPHRASE_MAX) : -1;
@@ -153,7 +158,7 @@ static int unlock_at_start(struct kithd *k)
 
 	if (status != KITH_E_AUTH || k->cfg.passphrase_file[0] == '\0')
 		return status;
-	len = read_passphrase(k, pass);
+	len = kith__kithd_read_passphrase(k, pass);
 	if (len < 0)
 		return KITH_E_EXPIRED; /* said already */
 	status = kith_profile_unlock(k->profile, pass, (size_t)len);
@@ -336,10 +341,11 @@ static int node_failed(struct kithd *k, int status)
 		return KITHD_EXIT_USAGE;
 	kith__kithd_say(k, KITH_LOG_ERROR,
 			status == KITH_E_MALFORMED
-				? "account.db holds rows that cannot be; nothing was changed."
+				? "account.db holds rows that cannot be; nothing was changed. "
+				  "kithd --salvage NEWDIR rescues what can be read of it."
 				: "The node cannot start: %s.",
 			kith_status_text(status));
-	return exit_of(status);
+	return kith__kithd_exit_of(status);
 }
 
 int kith__kithd_idle(struct kithd *k)
