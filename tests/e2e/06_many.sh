@@ -54,6 +54,15 @@ while [ "$i" -le "$count" ]; do
 		fail "node $i did not start"
 	i=$((i + 1))
 done
+i=1 users=
+while [ "$i" -le "$count" ]; do
+	[ "$(role "$i")" = always-on ] || users="$users $i"
+	i=$((i + 1))
+done
+for i in $users; do # who has no profile joins nothing
+	eventually 20 answers "$i" || fail "node $i did not start"
+	as "n$i" profile create --name "N$i" --json >/dev/null || fail "node $i has no profile"
+done
 want=16
 [ "$count" -gt 40 ] || want=$((count / 2 - 2))
 i=1
@@ -64,14 +73,6 @@ done
 echo "$count nodes know $want peers or more each after $(seconds $(($(now_ms) - begun)))"
 
 # Users invite, the next user adds the link: it must find the record, and the request must arrive.
-i=1 users=
-while [ "$i" -le "$count" ]; do
-	[ "$(role "$i")" = always-on ] || users="$users $i"
-	i=$((i + 1))
-done
-for i in $users; do
-	as "n$i" profile create --name "N$i" --json >/dev/null || fail "node $i has no profile"
-done
 for i in $users; do
 	eval "link_$i=\$(as n$i invite --json | field link)"
 done
