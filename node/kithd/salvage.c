@@ -152,13 +152,13 @@ static int rescue(struct kithd *k, const char *pass, size_t len, bool has)
 
 	memset(&r, 0, sizeof(r));
 	if (status == KITH_OK)
-		status = kith_profile_salvage(k->profile, &to, has ? pass : NULL, has ? len : 0,
-					      &r);
+		status =
+			kith_profile_salvage(k->profile, &to, has ? pass : NULL, has ? len : 0, &r);
 	if (r.tables != 0)
 		say_report(&r);
 	if (status != KITH_OK) {
-		kith__kithd_say(k, KITH_LOG_ERROR, "Nothing was rescued to %s: %s.",
-				k->cfg.salvage, failure(status, &r));
+		kith__kithd_say(k, KITH_LOG_ERROR, "Nothing was rescued to %s: %s.", k->cfg.salvage,
+				failure(status, &r));
 		return kith__kithd_exit_of(status);
 	}
 	(void)printf("The new profile is %s, under the same passphrase as before. %s was not "
