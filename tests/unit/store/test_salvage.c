@@ -299,6 +299,19 @@ TEST(pages_that_lead_to_others_are_not_needed)
 	end(&w);
 }
 
+TEST(the_history_with_a_contact_outlives_its_row)
+{
+	struct kith_salvage r;
+	struct world w;
+
+	begin(&w);
+	spoil(&w, w.contact);
+	CHECK_OK(rescue(&w, "q", &r));
+	CHECK_EQ(r.people, 1);
+	CHECK_EQ(rescued(&w, "q", true), MESSAGES);
+	end(&w);
+}
+
 TEST(the_log_counts_up_to_its_last_whole_commit)
 {
 	static char text[LONG + 1];
