@@ -121,8 +121,10 @@ static void read_tables(struct salvage *v)
 {
 	sqlite3_stmt *stmt = NULL;
 
-	if (!prepare(v, "SELECT name,rootpage,sql LIKE '%WITHOUT ROWID%',type FROM sqlite_schema"
-			" WHERE rootpage>0 ORDER BY name=?1,rowid", &stmt))
+	if (!prepare(v,
+		     "SELECT name,rootpage,sql LIKE '%WITHOUT ROWID%',type FROM sqlite_schema"
+		     " WHERE rootpage>0 ORDER BY name=?1,rowid",
+		     &stmt))
 		return;
 	(void)sqlite3_bind_text(stmt, 1, last, -1, SQLITE_STATIC);
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -139,8 +141,8 @@ static void read_tables(struct salvage *v)
 		}
 		if (v->tables == KITH_SALVAGE_TABLES)
 			break;
-		(void)snprintf(v->report->table[v->tables].name,
-			       sizeof(v->report->table[0].name), "%s", name);
+		(void)snprintf(v->report->table[v->tables].name, sizeof(v->report->table[0].name),
+			       "%s", name);
 		t->name = v->report->table[v->tables++].name;
 		t->root = (uint32_t)sqlite3_column_int64(stmt, 1);
 		t->rowid = sqlite3_column_int(stmt, 2) == 0;

@@ -56,8 +56,7 @@ static bool read_page(struct kith__image *im, uint32_t number, uint8_t *out)
 	size_t got = 0;
 
 	if (im->frame[number] != 0) {
-		at = KITH__WAL_HEADER + (im->frame[number] - 1) * frame_size(im) +
-		     KITH__FRAME_HEAD;
+		at = KITH__WAL_HEADER + (im->frame[number] - 1) * frame_size(im) + KITH__FRAME_HEAD;
 		as = -(int64_t)im->frame[number];
 		file = im->log;
 	}
@@ -72,8 +71,8 @@ static bool read_frame(struct kith__image *im, uint64_t n)
 	uint8_t *cipher = s->cipher + KITH__FRAME_HEAD;
 	size_t got = 0;
 
-	if (im->disk->read(im->disk->ctx, im->log, KITH__WAL_HEADER + n * frame_size(im),
-			   s->cipher, frame_size(im), &got) != KITH_OK ||
+	if (im->disk->read(im->disk->ctx, im->log, KITH__WAL_HEADER + n * frame_size(im), s->cipher,
+			   frame_size(im), &got) != KITH_OK ||
 	    got != frame_size(im) ||
 	    kith__page_open(s, -1 - (int64_t)n, cipher, s->plain) != KITH_OK)
 		return false;

@@ -21,7 +21,8 @@ static const struct {
 	 "some keys are lost: if the new profile does not start, only a backup helps"},
 	{"meta", "counters", "others may find this profile again only after some hours"},
 	{"setting", "settings", "set them again"},
-	{"contact", "contacts", "add people without a name again by a link; the rest of them are lost with their history"},
+	{"contact", "contacts",
+	 "add people without a name again by a link; the rest of them are lost with their history"},
 	{"device", "devices of contacts", "where a contact stays silent, add that person again"},
 	{"ratchet", "conversations' keys", "conversations start a new session by themselves"},
 	{"ratchet_keys", "conversations' keys (second part)",
@@ -155,13 +156,13 @@ static int rescue(struct kithd *k, const char *pass, size_t len, bool has)
 
 	memset(&r, 0, sizeof(r));
 	if (status == KITH_OK)
-		status = kith_profile_salvage(k->profile, &to, has ? pass : NULL, has ? len : 0,
-					      &r);
+		status =
+			kith_profile_salvage(k->profile, &to, has ? pass : NULL, has ? len : 0, &r);
 	if (r.tables != 0)
 		say_report(&r);
 	if (status != KITH_OK) {
-		kith__kithd_say(k, KITH_LOG_ERROR, "Nothing was rescued to %s: %s.",
-				k->cfg.salvage, failure(status, &r));
+		kith__kithd_say(k, KITH_LOG_ERROR, "Nothing was rescued to %s: %s.", k->cfg.salvage,
+				failure(status, &r));
 		return kith__kithd_exit_of(status);
 	}
 	(void)printf("The new profile is %s, under the same passphrase as before. %s was not "
