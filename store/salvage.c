@@ -433,13 +433,18 @@ static void walk_all(struct salvage *v)
 static const char *const repairs[] = {
 	"DELETE FROM device WHERE contact NOT IN (SELECT id FROM contact)",
 	"DELETE FROM device WHERE contact IN (SELECT id FROM contact WHERE state=3)",
+	"DELETE FROM peerbox WHERE contact IN (SELECT id FROM contact WHERE state=3)",
+	"DELETE FROM request WHERE ik IN (SELECT ik FROM contact WHERE state=3)",
+	"DELETE FROM reqroot WHERE ik IN (SELECT ik FROM contact WHERE state=3)",
+	"DELETE FROM taglist WHERE device IN (SELECT id FROM contact WHERE state=3)",
+	"DELETE FROM tagchain WHERE device IN (SELECT id FROM contact WHERE state=3)",
 	"DELETE FROM ratchet WHERE device NOT IN (SELECT id FROM device)",
 	"DELETE FROM ratchet_keys WHERE device NOT IN (SELECT device FROM ratchet)",
 	"DELETE FROM skipped WHERE device NOT IN (SELECT device FROM ratchet)",
 	"DELETE FROM tagchain WHERE version>=0 AND NOT EXISTS (SELECT 1 FROM taglist l WHERE"
 	" l.device=tagchain.device AND l.dir=tagchain.dir AND l.version=tagchain.version)",
 	"DELETE FROM peerbox WHERE contact NOT IN (SELECT id FROM contact)",
-	"INSERT OR IGNORE INTO conversation(id,kind,contact) SELECT id,1,id FROM contact WHERE id"
+	"INSERT OR IGNORE INTO conversation(id,kind,contact) SELECT id,0,id FROM contact WHERE id"
 	" IN (SELECT conv FROM message) AND id NOT IN (SELECT id FROM conversation)",
 	"DELETE FROM conversation WHERE contact NOT IN (SELECT id FROM contact)",
 	"DELETE FROM message WHERE conv NOT IN (SELECT id FROM conversation)",
