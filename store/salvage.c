@@ -44,6 +44,8 @@ struct salvage {
 	/* trees that hold nothing of ours: indexes, the search index */
 	uint32_t other[TREES];
 	unsigned int others, others_lost;
+	uint32_t people; /* the index of contacts by their key, and what it says: id 8 | key 32 */
+	struct kith__bytes known;
 	bool generation; /* seen in meta */
 	int64_t version;
 	unsigned int pending;
@@ -52,6 +54,9 @@ struct salvage {
 
 /* Written last: without them there is no account that could go on with half of its rows. */
 static const char *const last = "secret";
+/* Says of each contact what is needed to keep the history with it where its row is lost. */
+static const char *const people = "sqlite_autoindex_contact_1";
+#define KNOWN 40u
 
 /* ---- the tables of the new database ---- */
 
@@ -130,6 +135,8 @@ static void read_tables(struct salvage *v)
 		    !ours(name)) {
 			if (v->others < TREES)
 				v->other[v->others++] = (uint32_t)sqlite3_column_int64(stmt, 1);
+			if (strcmp(name, people) == 0)
+				v->people = (uint32_t)sqlite3_column_int64(stmt, 1);
 			continue;
 		}
 		if (v->tables == KITH_SALVAGE_TABLES)
@@ -279,6 +286,8 @@ static bool on_schema(void *ctx, int64_t rowid, const struct kith__cell *cell, u
 	}
 	if (v->others < TREES)
 		v->other[v->others++] = (uint32_t)cell[3].i;
+	if (text_is(&cell[1], people))
+		v->people = (uint32_t)cell[3].i;
 	return true;
 }
 
@@ -327,6 +336,24 @@ static int find_version(struct salvage *v)
 }
 
 /* ---- pages without a tree ---- */
+
+/* A row of the index of contacts: key, id. */
+static bool on_person(void *ctx, int64_t rowid, const struct kith__cell *cell, unsigned int count)
+{
+	struct salvage *v = ctx;
+	uint8_t *to;
+
+	(void)rowid;
+	if (count != 2 || cell[0].type != KITH_VALUE_BLOB || cell[0].len != 32 ||
+	    cell[1].type != KITH_VALUE_INT || cell[1].i <= 0)
+		return false;
+	to = kith__bytes_room(&v->known, KNOWN, KNOWN * KITH_CONTACTS_MAX);
+	if (to == NULL)
+		return false;
+	kith_store_u64(to, (uint64_t)cell[1].i);
+	memcpy(to + 8, cell[0].p, 32);
+	return true;
+}
 
 static bool not_ours(void *ctx, int64_t rowid, const struct kith__cell *cell, unsigned int count)
 {
@@ -378,6 +405,8 @@ static void walk_all(struct salvage *v)
 	for (unsigned int i = 0; i < v->others; i++) {
 		struct kith__walk w = {.row = not_ours, .ctx = NULL};
 
+		if (v->other[i] == v->people)
+			w = (struct kith__walk){.row = on_person, .ctx = v};
 		kith__image_walk(im, v->other[i], &w);
 		v->others_lost += w.pages_lost != 0;
 	}
@@ -403,13 +432,19 @@ static void walk_all(struct salvage *v)
 /* Rows that lead nowhere go, and what a restored copy must not do is taken from it. */
 static const char *const repairs[] = {
 	"DELETE FROM device WHERE contact NOT IN (SELECT id FROM contact)",
+	"DELETE FROM device WHERE contact IN (SELECT id FROM contact WHERE state=3)",
+	"DELETE FROM peerbox WHERE contact IN (SELECT id FROM contact WHERE state=3)",
+	"DELETE FROM request WHERE ik IN (SELECT ik FROM contact WHERE state=3)",
+	"DELETE FROM reqroot WHERE ik IN (SELECT ik FROM contact WHERE state=3)",
+	"DELETE FROM taglist WHERE device IN (SELECT id FROM contact WHERE state=3)",
+	"DELETE FROM tagchain WHERE device IN (SELECT id FROM contact WHERE state=3)",
 	"DELETE FROM ratchet WHERE device NOT IN (SELECT id FROM device)",
 	"DELETE FROM ratchet_keys WHERE device NOT IN (SELECT device FROM ratchet)",
 	"DELETE FROM skipped WHERE device NOT IN (SELECT device FROM ratchet)",
 	"DELETE FROM tagchain WHERE version>=0 AND NOT EXISTS (SELECT 1 FROM taglist l WHERE"
 	" l.device=tagchain.device AND l.dir=tagchain.dir AND l.version=tagchain.version)",
 	"DELETE FROM peerbox WHERE contact NOT IN (SELECT id FROM contact)",
-	"INSERT OR IGNORE INTO conversation(id,kind,contact) SELECT id,1,id FROM contact WHERE id"
+	"INSERT OR IGNORE INTO conversation(id,kind,contact) SELECT id,0,id FROM contact WHERE id"
 	" IN (SELECT conv FROM message) AND id NOT IN (SELECT id FROM conversation)",
 	"DELETE FROM conversation WHERE contact NOT IN (SELECT id FROM contact)",
 	"DELETE FROM message WHERE conv NOT IN (SELECT id FROM conversation)",
@@ -440,10 +475,39 @@ static bool hurt(struct salvage *v, const char *name)
 	return t != NULL && (t->walk.pages_lost != 0 || t->walk.rows_lost != 0);
 }
 
+/* Contacts whose rows are lost, as removed ones: their history stays to be read, nothing is sent
+ * or taken in their name, and their link makes them contacts again. */
+static int remake_people(struct salvage *v)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = SQLITE_DONE;
+
+	/* 3: KITH_CONTACT_REMOVED */
+	if (!hurt(v, "contact") ||
+	    !prepare(v, "INSERT OR IGNORE INTO contact(id,ik,state) VALUES(?1,?2,3)", &stmt))
+		return v->status;
+	for (size_t at = 0; at < v->known.len && rc == SQLITE_DONE; at += KNOWN) {
+		const uint8_t *p = (const uint8_t *)v->known.p + at;
+
+		rc = sqlite3_bind_int64(stmt, 1, (int64_t)kith_load_u64(p));
+		if (rc == SQLITE_OK)
+			rc = sqlite3_bind_blob(stmt, 2, p + 8, 32, SQLITE_STATIC);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_step(stmt);
+		if (rc == SQLITE_DONE)
+			v->report->people += (unsigned int)sqlite3_changes(v->s->db);
+		(void)sqlite3_reset(stmt);
+	}
+	(void)sqlite3_finalize(stmt);
+	return rc == SQLITE_DONE ? KITH_OK : kith__sqlite_status(v->s, rc, "contact");
+}
+
 static int repair(struct salvage *v)
 {
-	int status = KITH_OK;
+	int status = remake_people(v);
 
+	if (status != KITH_OK)
+		return status;
 	/* halves of a ratchet, or halves of different times, are none */
 	if (v->image.mixed)
 		status = kith__exec(v->s, "DELETE FROM ratchet");
@@ -569,6 +633,7 @@ int kith_profile_salvage(struct kith_profile *from, const struct kith_profile_co
 	if (v == NULL)
 		return KITH_E_NOMEM;
 	v->from = from;
+	v->known.alloc = from->alloc;
 	v->report = report;
 	status = kith__image_open(&v->image, from);
 	report->pages = v->image.pages;
@@ -581,6 +646,7 @@ int kith_profile_salvage(struct kith_profile *from, const struct kith_profile_co
 	if (status == KITH_OK)
 		status = write_new(v, to, pass, pass_len);
 	kith__image_close(&v->image, from);
+	kith__bytes_free(&v->known);
 	kith_alloc_free(from->alloc, v);
 	return status;
 }

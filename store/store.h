@@ -112,6 +112,7 @@ int kith_profile_restore(const struct kith_profile_config *cfg, const struct kit
 struct kith_salvage {
 	uint64_t pages, pages_bad;   /* of account.db; those that do not open */
 	uint64_t frames_bad;         /* of its log */
+	unsigned int people;         /* contacts kept without name, for their history */
 	uint64_t pages_orphan;       /* sound ones that no page leads to */
 	uint64_t rows, rows_lost;    /* of all tables: written, known to be lost */
 	bool schema_lost, keys_lost; /* the list of tables; rows of the identity's keys */

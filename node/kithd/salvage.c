@@ -21,7 +21,8 @@ static const struct {
 	 "some keys are lost: if the new profile does not start, only a backup helps"},
 	{"meta", "counters", "others may find this profile again only after some hours"},
 	{"setting", "settings", "set them again"},
-	{"contact", "contacts", "add the missing people again; what was said with them is lost"},
+	{"contact", "contacts",
+	 "add people without a name again by a link; the rest of them are lost with their history"},
 	{"device", "devices of contacts", "where a contact stays silent, add that person again"},
 	{"ratchet", "conversations' keys", "conversations start a new session by themselves"},
 	{"ratchet_keys", "conversations' keys (second part)",
@@ -74,6 +75,9 @@ static void say_report(const struct kith_salvage *r)
 		(void)puts("the list of tables is lost; the tables were found without it");
 	for (unsigned int i = 0; i < r->tables; i++)
 		say_table(r, i);
+	if (r->people != 0)
+		(void)printf("of %u people only the history is left; add them again by a link\n",
+			     r->people);
 	(void)printf("%" PRIu64 " rows rescued, %" PRIu64 " known to be lost\n", r->rows,
 		     r->rows_lost);
 }

@@ -19,13 +19,19 @@ enum {
 	RATE = 20000,
 	QUICK_RATE = 300,
 	IN_FLIGHT = 64,
-	LIMIT_S = 120
+	LIMIT_S = 120,
+	/* of the turns: questions, how far apart, and a message both ways each so often */
+	TURNS = 2000,
+	QUICK_TURNS = 200,
+	TURN_US = 5000,
+	MESSAGE_EVERY = 10
 };
 
 static struct {
 	struct bench_node peer, a, b;
 	char conversation[2][40];
 	json_int_t subscription; /* of a */
+	double turn[TURNS], answer[TURNS];
 	double oneway[TIMES], echo[TIMES], receipt[TIMES];
 	unsigned id;
 	/* of the rate */
@@ -298,9 +304,83 @@ static bool setup(void)
 	return true;
 }
 
+/* Takes what both nodes say; the call 7 is answered: *open is over, its time is kept. */
+static void drain(double *open, size_t *answers)
+{
+	json_t *line;
+
+	while ((line = bench_node_line(&w.b, 0)) != NULL)
+		json_decref(line);
+	while ((line = bench_node_line(&w.a, 0)) != NULL) {
+		if (json_integer_value(json_object_get(line, "id")) == 7 && *answers < TURNS) {
+			w.answer[(*answers)++] = (bench_us() - *open) / 1e3;
+			*open = 0;
+		}
+		json_decref(line);
+	}
+}
+
+/* Questions at a steady rate over a connection of their own, while messages go both ways. */
+static bool ask(struct bench_node *probe, size_t n, size_t *answers)
+{
+	double next = bench_us(), open = 0, start;
+
+	for (size_t i = 0; i < n; i++, next += TURN_US) {
+		json_t *r;
+
+		while (bench_us() < next)
+			(void)poll(NULL, 0, 1);
+		drain(&open, answers);
+		if (i % MESSAGE_EVERY == 0 && open <= 0) {
+			open = bench_us();
+			if (!say(&w.a, w.conversation[0], "a turn", 7) ||
+			    !say(&w.b, w.conversation[1], "another", 8))
+				return false;
+		}
+		start = bench_us();
+		r = bench_node_call(probe, "node.status", json_object());
+		w.turn[i] = (bench_us() - start) / 1e3;
+		if (r == NULL)
+			return false;
+		json_decref(r);
+	}
+	return true;
+}
+
+/* Whether a slow disk holds up the loop: node a again, its syncs taking 20 ms. */
+static bool turns(void)
+{
+	struct bench_node probe;
+	const char *hint = w.peer.hint;
+	size_t n = bench_options.quick ? QUICK_TURNS : TURNS, answers = 0;
+	bool ok;
+
+	bench_node_kill(&w.a);
+	w.a.slow = true;
+	if (!bench_node_start(&w.a, &hint, 1))
+		return bench_fail("message: no node on a slow disk") == 0;
+	meet();
+	probe = w.a;
+	probe.line = malloc(BENCH_LINE);
+	probe.fd = -1;
+	ok = probe.line != NULL && bench_node_attach(&probe, bench_us() + 1e6) &&
+	     ask(&probe, n, &answers);
+	if (probe.fd >= 0)
+		(void)close(probe.fd);
+	free(probe.line);
+	if (!ok || answers == 0)
+		return bench_fail("message: the node on a slow disk does not answer") == 0;
+	bench_sort(w.answer, answers);
+	if (bench_percentile(w.answer, answers, 50) < 15)
+		return bench_fail("message: the disk was not slow") == 0;
+	bench_sort(w.turn, n);
+	bench_row("store.loop.p99", bench_percentile(w.turn, n, 99), "ms", n);
+	return true;
+}
+
 int bench_message(void)
 {
-	bool ok = bench_lab_open() && setup() && times() && rate();
+	bool ok = bench_lab_open() && setup() && times() && rate() && turns();
 
 	bench_lab_close();
 	return ok ? 0 : 1;

@@ -114,11 +114,13 @@ static void common_words(struct words *w, const struct bench_node *n)
 	add(w, "127.0.0.1:%u", PORT_FIRST + (unsigned)getpid() % 200 * 100 + n->number);
 }
 
-/* `out`: where its standard output goes. */
-static pid_t launch(struct words *w, int out)
+/* `out`: where its standard output goes; `slow`: on a busy disk. */
+static pid_t launch(struct words *w, int out, bool slow)
 {
-	char path[1024];
+	char path[1024], disk[1024];
 	pid_t pid;
+
+	(void)snprintf(disk, sizeof(disk), "%s/e2e_slow_disk.so", bench_options.bin);
 
 	(void)snprintf(path, sizeof(path), "%s/kithd", bench_options.bin);
 	pid = fork();
@@ -126,6 +128,8 @@ static pid_t launch(struct words *w, int out)
 		return pid;
 	(void)dup2(out, 1);
 	(void)dup2(lab.log, 2);
+	if (slow && setenv("LD_PRELOAD", disk, 1) != 0)
+		_exit(127);
 	(void)execv(path, w->arg);
 	_exit(127);
 }
@@ -144,7 +148,7 @@ bool bench_node_init(struct bench_node *n, unsigned number, bool always_on)
 	lab.node[number] = n;
 	common_words(&w, n);
 	add(&w, "--print-hint");
-	pid = launch(&w, pipefd[1]);
+	pid = launch(&w, pipefd[1], false);
 	(void)close(pipefd[1]);
 	if (pid > 0) {
 		got = read(pipefd[0], n->hint, sizeof(n->hint) - 1);
@@ -177,7 +181,7 @@ bool bench_node_launch(struct bench_node *n, const char *const *hints, size_t co
 		add(&w, "--bootstrap");
 		add(&w, "%s", hints[i]);
 	}
-	n->pid = launch(&w, lab.log);
+	n->pid = launch(&w, lab.log, n->slow);
 	return n->pid > 0;
 }
 

@@ -15,6 +15,7 @@ enum { BENCH_NODES_MAX = 80, BENCH_LINE = 1 << 20 };
 
 struct bench_node {
 	bool always_on;
+	bool slow; /* each batch of writes to its disk waits 20 ms (tests/e2e/e2e_slow_disk.c) */
 	unsigned number;
 	pid_t pid; /* 0: not running */
 	int fd;    /* control connection, -1: none */

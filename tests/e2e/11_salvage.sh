@@ -85,6 +85,40 @@ reaches saved Bob bob Alice "three, from what was saved"
 reaches bob Alice saved Bob "four, to what was saved"
 echo "$after of $before messages came back; both directions go on"
 
+# whatever page is lost alone: the new profile starts as the same person, or there is none
+alone=0 none=0 nameless=0 n=1
+while [ $n -le 36 ]; do
+	rm -rf "${dir:?}/alice" "$dir/one"
+	cp -r "$dir/sound" "$dir/alice"
+	spoil alice $n
+	salvage alice one
+	if [ "$code" = 0 ]; then
+		place one 15
+		start one user || fail "without page $n: $(tail -n 1 "$dir/one.log")"
+		[ "$(key one)" = "$identity" ] || fail "without page $n: another identity"
+		if grep -q 'of 1 people' "$dir/report"; then
+			nameless=$((nameless + 1))
+			as one contacts --json | grep -q '"removed"' || fail "no nameless contact"
+			as one add "$(as bob invite --json | field link)" --name Bob --json \
+				>/dev/null || fail "a nameless contact cannot be added again"
+			eventually 60 is_accepted one Bob || fail "nobody answers the request"
+			has_text one Bob "one" || fail "the history is not with the contact"
+			reaches one Bob bob Alice "five, found again"
+			reaches bob Alice one Bob "six, found again"
+		fi
+		halt one
+		alone=$((alone + 1))
+	else
+		[ "$code" = 4 ] || fail "without page $n: exit $code"
+		grep -q 'restore a backup' "$dir/said" || fail "no sentence: $(cat "$dir/said")"
+		none=$((none + 1))
+	fi
+	n=$((n + 1))
+done
+[ $none -le 2 ] || fail "$none single pages are too much"
+echo "36 single pages lost: $alone profiles start, $none have no identity any more," \
+	"$nameless without the name of a contact"
+
 # the keys of the identity are gone: a sentence, and no profile
 rm -rf "${dir:?}/alice"
 cp -r "$dir/sound" "$dir/alice"

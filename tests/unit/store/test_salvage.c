@@ -299,6 +299,35 @@ TEST(pages_that_lead_to_others_are_not_needed)
 	end(&w);
 }
 
+TEST(the_history_with_a_contact_outlives_its_row)
+{
+	struct kith_salvage r;
+	struct world w;
+
+	begin(&w);
+	spoil(&w, w.contact);
+	CHECK_OK(rescue(&w, "q", &r));
+	CHECK_EQ(r.people, 1);
+	CHECK_EQ(rescued(&w, "q", true), MESSAGES);
+	end(&w);
+}
+
+/* Whether the message that stood in the log alone is in what was rescued. */
+static int has_newest(struct world *w, const char *to)
+{
+	struct kith_profile_config cfg = help_config(&w->disk, to, &w->rng);
+	struct kith_profile *p;
+	struct kith_store *s;
+	int has;
+
+	CHECK_OK(kith_profile_open(&cfg, "pass", 4, &p));
+	CHECK_OK(kith_store_open(p, KITH_DB_ACCOUNT, &s));
+	has = help_has(s, MESSAGES + 1, 60);
+	kith_store_close(s);
+	kith_profile_close(p);
+	return has;
+}
+
 TEST(the_log_counts_up_to_its_last_whole_commit)
 {
 	static char text[LONG + 1];
@@ -320,12 +349,21 @@ TEST(the_log_counts_up_to_its_last_whole_commit)
 	CHECK_OK(rescue(&w, "q", &r));
 	CHECK_EQ(r.rows_lost, 0);
 	CHECK_EQ(rescued(&w, "q", false), MESSAGES);
+	CHECK(has_newest(&w, "q"));
 	forget(&w, "q");
-	/* the newest frame is torn: the message in it was never whole */
+	/* damage in its middle: what follows is of no use, and it is told */
 	f = test_disk_find(&w.disk, "p/account.db-wal");
-	for (size_t n = 0; 32 + (n + 1) * (PAGE + 24) <= f->now_len; n++)
+	f->now[32 + 300] ^= 1;
+	CHECK_OK(rescue(&w, "q", &r));
+	CHECK(r.frames_bad > 1);
+	CHECK(!has_newest(&w, "q"));
+	forget(&w, "q");
+	/* nothing of it opens */
+	f = test_disk_find(&w.disk, "p/account.db-wal");
+	for (size_t n = 1; 32 + (n + 1) * (PAGE + 24) <= f->now_len; n++)
 		f->now[32 + n * (PAGE + 24) + 300] ^= 1;
 	CHECK_OK(rescue(&w, "q", &r));
 	CHECK_EQ(rescued(&w, "q", false), MESSAGES);
+	CHECK(!has_newest(&w, "q"));
 	end(&w);
 }
