@@ -8,6 +8,8 @@
  */
 #include "node/internal.h"
 
+#define SEQ_STEP 4096u /* well below a day: numbers follow the clock */
+
 bool kith__stalled(const struct kith_contact *c)
 {
 	return c->state == KITH_CONTACT_ACCEPTED && (c->ratchet == NULL || !c->ratchet->may_send);
@@ -41,6 +43,10 @@ static void mark_all(struct kith_node *n)
 	kith__row_meta_int(n, "restored_s", (int64_t)n->restored_s);
 	kith__row_meta_int(n, "session_epoch", n->epoch);
 	kith__row_meta_int(n, "restored", 0);
+	/* Two copies of one age draw other numbers: else equal ones would hide each from the other.
+	 */
+	n->id->record_seq += 1 + kith_rng_below(n->rng, SEQ_STEP);
+	kith__row_meta_int(n, "record_seq", (int64_t)n->id->record_seq);
 }
 
 /* Also after a start without a restore: what was not finished then goes on. */

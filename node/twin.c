@@ -94,7 +94,7 @@ static void foreign(struct kith_node *n, uint64_t seq, const uint8_t instance[st
 		stop(n);
 		return;
 	}
-	n->id->record_seq = seq;
+	n->id->record_seq = seq; /* greater than ours */
 	kith__row_meta_int(n, "record_seq", (int64_t)seq);
 	if (theirs == n->epoch && n->hold)
 		kith__restore_now(n);
@@ -114,9 +114,10 @@ void kith__twin_record(struct kith_node *n, const struct kith_own_presence *p, u
 	memcpy(s.ik, n->id->ik, 32);
 	status = kith_record_open(content, &seq, record, &s, period);
 	kith_wipe(&s, sizeof(s));
-	if (status != KITH_OK || seq <= n->id->record_seq ||
-	    kith__presence_decode(&said, content) != KITH_OK)
+	if (status != KITH_OK || kith__presence_decode(&said, content) != KITH_OK)
 		return;
+	if (seq <= n->id->record_seq && kith_load_u32(said.instance) <= n->epoch)
+		return; /* our own, or one that ours outdoes */
 	foreign(n, seq, said.instance);
 }
 

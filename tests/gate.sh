@@ -62,9 +62,9 @@ labels_if_any() {
 	ctest --preset "$1" -L "$2" --no-tests=ignore
 }
 
-# Everything but what an earlier step ran, and soak.
+# Everything but what an earlier step ran, what the optimised build runs, and soak.
 all_others() {
-	ctest --preset "$1" -LE '^(tidy|unit|soak)$' --no-tests=ignore
+	ctest --preset "$1" -LE '^(tidy|unit|e2e|soak)$' --no-tests=ignore
 }
 
 format_check() {
@@ -117,7 +117,7 @@ if [ -z "$quick" ]; then
 		labels_if_any asan '^(unit|sim|fault|fuzz|attack)$'
 	step release-build 'the optimised build warns or fails' build release
 	step release-test 'a test fails in the optimised build' \
-		labels_if_any release '^(tidy|unit|sim|e2e|fuzz|count)$'
+		labels_if_any release '^(tidy|sim|e2e|count)$'
 	step install 'the staged install fails' staged_install
 	step tsan-build 'the build for the thread sanitizer fails' build tsan
 	step tsan-test 'the thread sanitizer complains' labels_if_any tsan '^(worker|e2e)$'
