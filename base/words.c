@@ -108,9 +108,10 @@ static const char *word_at(unsigned number, size_t *len)
 {
 	const char *w = parts[number / PART];
 
-	for (unsigned i = number % PART; i > 0; i--)
-		w = strchr(w, ' ') + 1;
-	*len = strcspn(w, " ");
+	for (unsigned i = number % PART; i > 0; w++)
+		i -= *w == ' ';
+	for (*len = 0; w[*len] != ' ' && w[*len] != '\0'; (*len)++)
+		;
 	return w;
 }
 
