@@ -26,6 +26,7 @@ struct run {
 	uint64_t state;
 	uint32_t page;
 	unsigned int told; /* failed syncs */
+	bool failing;      /* an access fails: the log may be gone after an unclean end */
 };
 
 static void on_fatal(void *ctx, const char *sentence)
@@ -157,7 +158,8 @@ static void compare(struct run *r)
 	}
 	o->first = 0;
 	o->last = -1;
-	CHECK(!kith_store_restored(r->store));
+	/* then it takes itself for an older copy, which costs new sessions and no message */
+	CHECK(r->failing || !kith_store_restored(r->store));
 	CHECK_EQ(r->store->seal.refused, 0);
 	CHECK_OK(kith__schema_check(r->store));
 }
@@ -241,6 +243,7 @@ void power_failing(uint64_t first, uint64_t step, int fail_status, int for_good)
 
 	do {
 		begin(&r, n, rng);
+		r.failing = true;
 		r.disk.fail_at = n;
 		r.disk.fail_status = fail_status;
 		r.disk.fail_for_good = for_good != 0;
